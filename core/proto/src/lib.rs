@@ -1,0 +1,15 @@
+//! The protocol of p2pchan, without input or output.
+//!
+//! Every state machine here takes time, randomness and bytes as arguments and returns what to do.
+//! None has a clock, a socket, a thread or a random order: crate `p2pchan` drives them over real
+//! sockets, tests drive them in memory.
+//!
+//! # Layout, in reading order
+//! - [`time`], [`id`], [`address`], [`error`]: the nouns.
+//! - [`subject`]: the keys derived from a phrase.
+
+pub mod address;
+pub mod error;
+pub mod id;
+pub mod subject;
+pub mod time;
