@@ -9,7 +9,9 @@
 //! - [`subject`]: the keys derived from a phrase.
 
 pub mod address;
+pub mod channel;
 pub mod error;
 pub mod id;
 pub mod subject;
 pub mod time;
+pub mod wire;

@@ -31,6 +31,10 @@ pub const MAX_PHRASE: usize = 256;
 
 type HmacSha256 = Hmac<Sha256>;
 
+/// A node's own number for one of its subjects; never on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectKey(pub u32);
+
 /// What a subject is made from: known at once, while the keys cost a stretch.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectName {

@@ -1,0 +1,144 @@
+//! What the driver polls: bytes to send, and time.
+
+use std::time::Duration;
+
+use super::{
+    liveness::Beat,
+    reason::{CloseCode, Reason},
+    session::{Event, Session, State},
+    state::{Channel, ChannelId, Ending},
+};
+use crate::{
+    time::Time,
+    wire::{FrameType, push_frame},
+};
+
+/// How often a long message asks again for a place in the node's budget.
+const STARVED_RETRY: Duration = Duration::from_millis(100);
+
+impl Session {
+    /// The next bytes to send, in order, up to about 64 KiB. `None` makes the driver idle: a call
+    /// that returns `true` asks for it again. Give the buffer back with [`Session::recycle`].
+    pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        if !self.control.is_empty() {
+            let bytes = std::mem::take(&mut self.control);
+            return Some(Transmit { bytes, channel: None });
+        }
+        for _ in 0..self.channels.len() {
+            self.turn = (self.turn + 1) % self.channels.len();
+            let Channel { id, outbox, .. } = &mut self.channels[self.turn];
+            let id = *id;
+            if let Some(bytes) = outbox.take() {
+                self.after_transmit(id, now);
+                return Some(Transmit { bytes, channel: Some(id) });
+            }
+            self.advance_end(id, now);
+            if !self.control.is_empty() {
+                return self.poll_transmit(now);
+            }
+        }
+        self.driver_idle = true;
+        None
+    }
+
+    fn after_transmit(&mut self, id: ChannelId, now: Time) {
+        let (low_water, close_timeout) = (self.config.low_water, self.config.close_timeout);
+        let Some(channel) = self.channel(id) else { return };
+        if channel.deadline.is_some() {
+            channel.deadline = Some(now + close_timeout);
+        }
+        if channel.outbox.queued() <= low_water && std::mem::take(&mut channel.wants_writable) {
+            self.events.push_back(Event::Writable(id));
+        }
+    }
+
+    /// Gives a sent buffer back for reuse.
+    pub fn recycle(&mut self, Transmit { bytes, channel }: Transmit) {
+        if let Some(channel) = channel.and_then(|id| self.channel(id)) {
+            channel.outbox.recycle(bytes);
+        }
+    }
+
+    /// Whether nothing waits to be sent, on any channel.
+    pub fn is_flushed(&self) -> bool {
+        self.control.is_empty() && self.channels.iter().all(|channel| channel.outbox.is_empty())
+    }
+
+    /// Channels that have not ended.
+    pub fn live_channels(&self) -> usize {
+        self.channels.iter().filter(|channel| channel.is_live()).count()
+    }
+
+    /// When [`Session::handle_timeout`] is due.
+    pub fn poll_timeout(&mut self, now: Time) -> Option<Time> {
+        match self.state {
+            State::Closed(_) => return None,
+            State::Greeting | State::Deciding => return Some(self.handshake_deadline),
+            State::Open => {}
+        }
+        if self.live_channels() > 0 {
+            self.idle_since = None;
+        } else {
+            self.idle_since.get_or_insert(now);
+        }
+        let live = || self.channels.iter().filter(|channel| channel.is_live());
+        let deadlines = live().filter_map(|channel| channel.deadline);
+        let starved = live().any(Channel::is_starved).then(|| now + STARVED_RETRY);
+        let idle = self.idle_since.map(|since| since + self.config.idle_timeout);
+        deadlines.chain(starved).chain(idle).chain([self.liveness.poll_timeout()]).min()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        match self.state {
+            State::Closed(_) => return,
+            State::Greeting | State::Deciding => {
+                if now >= self.handshake_deadline {
+                    self.close(CloseCode::Timeout, "the handshake took too long");
+                }
+                return;
+            }
+            State::Open => {}
+        }
+        match self.liveness.handle_timeout(now) {
+            Some(Beat::Ping(number)) => {
+                push_frame(&mut self.control, FrameType::Ping, &number.to_be_bytes());
+            }
+            Some(Beat::Dead) => {
+                self.close(CloseCode::Timeout, "the peer has been silent and answers no PING");
+                return;
+            }
+            None => {}
+        }
+        if self.idle_since.is_some_and(|since| now >= since + self.config.idle_timeout) {
+            self.close(CloseCode::Normal, "no subject is in use");
+            return;
+        }
+        let ids: Vec<_> = self.channels.iter().map(|channel| channel.id).collect();
+        for id in ids {
+            self.handle_channel_timeout(id, now);
+        }
+    }
+
+    fn handle_channel_timeout(&mut self, id: ChannelId, now: Time) {
+        self.after_data(id);
+        let Some(channel) = self.channel(id) else { return };
+        if channel.deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        let queued = channel.outbox.queued();
+        let what = match (queued, channel.ending) {
+            (0, Ending::Finished) => "the peer has not read everything in time".into(),
+            (queued, _) => format!("{queued} bytes could not be sent in time"),
+        };
+        self.reset_with(id, Reason::here(CloseCode::Timeout, what));
+    }
+}
+
+/// Bytes to send, see [`Session::poll_transmit`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Whole frames.
+    pub bytes: Vec<u8>,
+    channel: Option<ChannelId>,
+}

@@ -1,0 +1,279 @@
+//! The channels of an open session: sending, reading, credit, ending.
+
+use super::{
+    inbox::Batch,
+    proof::Side,
+    reason::{CloseCode, Reason},
+    session::{Event, MIN_WINDOW, Session, State},
+    state::{ChannelId, Ending, Misfit},
+};
+use crate::{
+    time::Time,
+    wire::{About, FrameType, Kind, push_frame, push_varint},
+};
+
+/// Why a message was not queued. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// The buffer is full; [`Event::Writable`] comes once when there is room.
+    WouldBlock,
+    /// The message is longer than the peer takes; the limit in bytes.
+    TooBig(u64),
+    /// The channel has ended or is ending.
+    Ended(Option<Reason>),
+}
+
+/// What [`Session::take`] found.
+#[derive(Debug)]
+pub enum Taken {
+    /// At least one message.
+    Messages(Batch),
+    /// Nothing yet; [`Event::Readable`] or [`Event::Ended`] comes once when that changes.
+    Nothing,
+    /// Nothing, and nothing will come.
+    Ended(Reason),
+}
+
+impl Session {
+    /// Queues a message. `Ok(true)` asks for the driver, which was idle.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    #[inline]
+    pub fn send(&mut self, id: ChannelId, kind: Kind, payload: &[u8]) -> Result<bool, SendError> {
+        let max = self.peer.as_ref().map_or(0, |about| about.max_message);
+        let (high_water, low_water) = (self.config.high_water, self.config.low_water);
+        let Some(channel) = self.channel(id) else { return Err(SendError::Ended(None)) };
+        if channel.ended.is_some() || channel.ending != Ending::No || channel.abandoned {
+            return Err(SendError::Ended(channel.ended.clone()));
+        }
+        if payload.len() as u64 > max {
+            return Err(SendError::TooBig(max));
+        }
+        let queued = channel.outbox.queued();
+        if queued > low_water && queued + payload.len() > high_water {
+            channel.wants_writable = true;
+            return Err(SendError::WouldBlock);
+        }
+        channel.outbox.push(id.0, kind, payload);
+        Ok(std::mem::take(&mut self.driver_idle))
+    }
+
+    /// Takes all messages that wait. The flag asks for the driver: there is credit to give.
+    pub fn take(&mut self, id: ChannelId, now: Time) -> (Taken, bool) {
+        let Some(channel) = self.channel(id) else {
+            return (Taken::Ended(Reason::Clean), false);
+        };
+        if channel.has_unread() {
+            let batch = channel.take();
+            self.after_take(id, now);
+            let wake = !self.control.is_empty() && std::mem::take(&mut self.driver_idle);
+            return (Taken::Messages(batch), wake);
+        }
+        match &channel.ended {
+            Some(reason) => (Taken::Ended(reason.clone()), false),
+            None => {
+                channel.wants_readable = true;
+                (Taken::Nothing, false)
+            }
+        }
+    }
+
+    /// Says that no more messages follow: what is queued is sent, then FIN. The channel ends when
+    /// the peer has done likewise. Returns whether the driver is asked for.
+    pub fn finish(&mut self, id: ChannelId, now: Time) -> bool {
+        let deadline = now + self.config.close_timeout;
+        let Some(channel) = self.channel(id) else { return false };
+        if channel.is_live() && channel.ending == Ending::No {
+            channel.ending = Ending::Flushing;
+            channel.deadline = Some(deadline);
+            return std::mem::take(&mut self.driver_idle);
+        }
+        false
+    }
+
+    /// Lets go of the channel: what is queued is still sent, what arrives is dropped, and if
+    /// anything is, the peer is told so. Returns whether the driver is asked for.
+    pub fn abandon(&mut self, id: ChannelId, now: Time) -> bool {
+        let Some(channel) = self.channel(id) else { return false };
+        channel.abandon();
+        if !channel.is_live() {
+            self.forget(id);
+            return false;
+        }
+        self.finish(id, now);
+        self.after_take(id, now);
+        self.driver_idle = false;
+        true
+    }
+
+    /// Ends the channel at once, in both directions. Returns whether the driver is asked for.
+    pub fn reset(&mut self, id: ChannelId, code: CloseCode) -> bool {
+        self.reset_with(id, Reason::here(code, ""));
+        std::mem::take(&mut self.driver_idle)
+    }
+
+    pub(super) fn reset_with(&mut self, id: ChannelId, reason: Reason) {
+        let live = self.channel(id).is_some_and(|channel| channel.is_live());
+        if let (State::Open, true, Some(code)) = (&self.state, live, reason.code()) {
+            let mut body = Vec::new();
+            push_varint(&mut body, id.0);
+            push_varint(&mut body, code.to_wire());
+            push_frame(&mut self.control, FrameType::Reset, &body);
+            self.end_channel(id, reason);
+        }
+    }
+
+    /// Forgets an ended channel that the program has let go of.
+    pub fn forget(&mut self, id: ChannelId) {
+        self.channels.retain(|channel| channel.id != id || channel.is_live());
+    }
+
+    /// Bytes of messages that wait to be sent on a channel.
+    pub fn queued(&self, id: ChannelId) -> usize {
+        self.channels.iter().find(|it| it.id == id).map_or(0, |it| it.outbox.queued())
+    }
+
+    pub(super) fn is_dialler(&self) -> bool {
+        self.side == Side::Dialler
+    }
+
+    pub(super) fn learn(&mut self, about: &About) -> Result<(), Misfit> {
+        if about.window < MIN_WINDOW {
+            return Err(Misfit(CloseCode::Protocol, "a window under 256 KiB"));
+        }
+        self.peer = Some(about.clone());
+        Ok(())
+    }
+
+    pub(super) fn started(&self) -> Time {
+        let elapsed = self.config.handshake_timeout;
+        Time::from_micros(
+            self.handshake_deadline
+                .as_micros()
+                .saturating_sub(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)),
+        )
+    }
+
+    pub(super) fn pong(&mut self, number: u64) {
+        push_frame(&mut self.control, FrameType::Pong, &number.to_be_bytes());
+    }
+
+    /// Messages or parts of one have arrived.
+    #[inline]
+    pub(super) fn after_data(&mut self, id: ChannelId) {
+        let budget = &self.config.budget;
+        let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
+            return;
+        };
+        if channel.has_unread() && std::mem::take(&mut channel.wants_readable) {
+            self.events.push_back(Event::Readable(id));
+        }
+        if channel.is_starved() {
+            channel.reserve(budget);
+        }
+        if let Some(credit) = channel.credit_due() {
+            push_credit(&mut self.control, id, credit);
+        }
+    }
+
+    /// The program has taken messages.
+    fn after_take(&mut self, id: ChannelId, now: Time) {
+        self.after_data(id);
+        self.advance_end(id, now);
+    }
+
+    pub(super) fn handle_credit(
+        &mut self,
+        id: ChannelId,
+        bytes: u64,
+        now: Time,
+    ) -> Result<(), Misfit> {
+        let close_timeout = self.config.close_timeout;
+        let opened = self.was_opened(id);
+        match self.channel(id) {
+            Some(channel) => {
+                channel.outbox.add_credit(bytes);
+                if channel.deadline.is_some() {
+                    channel.deadline = Some(now + close_timeout);
+                }
+                Ok(())
+            }
+            None if opened => Ok(()),
+            None => Err(Misfit(CloseCode::Protocol, "CREDIT on a channel never opened")),
+        }
+    }
+
+    pub(super) fn handle_fin(&mut self, id: ChannelId, now: Time) -> Result<(), Misfit> {
+        let opened = self.was_opened(id);
+        match self.channel(id) {
+            Some(channel) if channel.peer_finished || channel.is_assembling() => {
+                Err(Misfit(CloseCode::Protocol, "FIN twice or within a message"))
+            }
+            Some(channel) => {
+                channel.peer_finished = true;
+                self.advance_end(id, now);
+                Ok(())
+            }
+            None if opened => Ok(()),
+            None => Err(Misfit(CloseCode::Protocol, "FIN on a channel never opened")),
+        }
+    }
+
+    pub(super) fn handle_reset(&mut self, id: ChannelId, code: CloseCode) -> Result<(), Misfit> {
+        if !self.was_opened(id) {
+            return Err(Misfit(CloseCode::Protocol, "RESET on a channel never opened"));
+        }
+        self.end_channel(id, Reason::Peer { code, message: String::new() });
+        Ok(())
+    }
+
+    /// Moves the end of a channel on as far as it goes: flush, FIN, the peer's FIN, end.
+    pub(super) fn advance_end(&mut self, id: ChannelId, now: Time) {
+        let close_timeout = self.config.close_timeout;
+        let Some(channel) = self.channel(id) else { return };
+        if !channel.is_live() {
+            return;
+        }
+        let read_all = channel.peer_finished && !channel.has_unread();
+        if read_all && channel.ending == Ending::No {
+            channel.ending = Ending::Flushing;
+            channel.deadline = Some(now + close_timeout);
+        }
+        let flushed = channel.outbox.is_empty();
+        if flushed && channel.unread_dropped {
+            self.reset(id, CloseCode::Unread);
+            return;
+        }
+        if flushed && channel.ending == Ending::Flushing {
+            channel.ending = Ending::Finished;
+            let mut body = Vec::new();
+            push_varint(&mut body, id.0);
+            push_frame(&mut self.control, FrameType::Fin, &body);
+        }
+        let Some(channel) = self.channel(id) else { return };
+        if read_all && channel.ending == Ending::Finished {
+            self.end_channel(id, Reason::Clean);
+        }
+    }
+
+    fn end_channel(&mut self, id: ChannelId, reason: Reason) {
+        let Some(channel) = self.channel(id) else { return };
+        if !channel.is_live() {
+            return;
+        }
+        channel.end(reason);
+        let abandoned = channel.abandoned;
+        self.events.push_back(Event::Ended(id));
+        if abandoned {
+            self.forget(id);
+        }
+    }
+}
+
+fn push_credit(control: &mut Vec<u8>, ChannelId(channel): ChannelId, credit: u64) {
+    let mut body = Vec::with_capacity(16);
+    push_varint(&mut body, channel);
+    push_varint(&mut body, credit);
+    push_frame(control, FrameType::Credit, &body);
+}

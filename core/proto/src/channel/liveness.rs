@@ -1,0 +1,134 @@
+//! Noticing that the other side is gone although nobody said so.
+//!
+//! After a silence of one interval a PING asks; after two unanswered ones, two thirds of an
+//! interval apart, the connection has timed out: 35 s with the default of 15 s.
+
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// PINGs without an answer after which the peer counts as gone.
+const UNANSWERED: u32 = 2;
+
+#[derive(Debug)]
+pub(super) struct Liveness {
+    interval: Duration,
+    last_received: Time,
+    unanswered: u32,
+    next: Time,
+    /// The last PING: its number, and when it was sent.
+    sent: Option<(u64, Time)>,
+    number: u64,
+    rtt: Option<Duration>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Beat {
+    Ping(u64),
+    Dead,
+}
+
+impl Liveness {
+    pub(super) fn new(interval: Duration, now: Time) -> Self {
+        Self {
+            interval,
+            last_received: now,
+            unanswered: 0,
+            next: now + interval,
+            sent: None,
+            number: 0,
+            rtt: None,
+        }
+    }
+
+    pub(super) const fn handle_received(&mut self, now: Time) {
+        self.last_received = now;
+        self.unanswered = 0;
+    }
+
+    /// Returns whether it answers the last PING.
+    pub(super) fn handle_pong(&mut self, number: u64, now: Time) -> bool {
+        let Some((_, sent)) = self.sent.take_if(|(expected, _)| *expected == number) else {
+            return false;
+        };
+        self.set_rtt(now - sent);
+        true
+    }
+
+    /// Smoothed as RFC 6298 does: one eighth of the newest sample.
+    pub(super) fn set_rtt(&mut self, sample: Duration) {
+        self.rtt = Some(self.rtt.map_or(sample, |rtt| rtt - rtt / 8 + sample / 8));
+    }
+
+    pub(super) const fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    /// Asks now, whatever was heard lately.
+    pub(super) fn ping(&mut self, now: Time) -> u64 {
+        self.number += 1;
+        self.sent = Some((self.number, now));
+        self.number
+    }
+
+    pub(super) const fn poll_timeout(&self) -> Time {
+        self.next
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Time) -> Option<Beat> {
+        if now < self.next {
+            return None;
+        }
+        let quiet = self.last_received + self.interval;
+        if self.unanswered == 0 && now < quiet {
+            self.next = quiet;
+            return None;
+        }
+        if self.unanswered == UNANSWERED {
+            return Some(Beat::Dead);
+        }
+        self.unanswered += 1;
+        self.next = now + self.interval * 2 / 3;
+        Some(Beat::Ping(self.ping(now)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(15);
+
+    fn seconds(seconds: u64) -> Time {
+        Time::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_silent_peer_is_asked_twice_and_then_given_up() {
+        let mut liveness = Liveness::new(INTERVAL, Time::ZERO);
+        assert_eq!(liveness.handle_timeout(seconds(15)), Some(Beat::Ping(1)));
+        assert_eq!(liveness.handle_timeout(seconds(24)), None);
+        assert_eq!(liveness.handle_timeout(seconds(25)), Some(Beat::Ping(2)));
+        assert_eq!(liveness.handle_timeout(seconds(35)), Some(Beat::Dead));
+    }
+
+    #[test]
+    fn anything_received_counts_as_an_answer() {
+        let mut liveness = Liveness::new(INTERVAL, Time::ZERO);
+        assert_eq!(liveness.handle_timeout(seconds(15)), Some(Beat::Ping(1)));
+        liveness.handle_received(seconds(20));
+        assert_eq!(liveness.handle_timeout(seconds(25)), None);
+        assert_eq!(liveness.poll_timeout(), seconds(35));
+        assert_eq!(liveness.handle_timeout(seconds(35)), Some(Beat::Ping(2)));
+    }
+
+    #[test]
+    fn only_the_answer_to_the_last_ping_measures_the_round_trip() {
+        let mut liveness = Liveness::new(INTERVAL, Time::ZERO);
+        let number = liveness.ping(seconds(1));
+        assert!(!liveness.handle_pong(number + 1, seconds(2)));
+        assert!(liveness.handle_pong(number, seconds(3)));
+        assert!(!liveness.handle_pong(number, seconds(4)));
+        assert_eq!(liveness.rtt(), Some(Duration::from_secs(2)));
+    }
+}
