@@ -12,6 +12,7 @@ pub mod address;
 pub mod channel;
 pub mod error;
 pub mod id;
+pub mod node;
 pub mod subject;
 pub mod time;
 pub mod wire;
