@@ -1,8 +1,11 @@
 //! Live, encrypted channels between all programs that share a phrase.
 
 mod discovery;
+mod identity;
+mod transport;
 
 pub use discovery::{BoxFuture, DiscoveryService, Found, Topic};
+pub use identity::Identity;
 pub use p2pchan_proto::{
     address::{Address, TransportKind},
     error::{Error, ErrorKind},

@@ -262,9 +262,9 @@ impl Session {
         if !channel.is_live() {
             return;
         }
-        channel.end(reason);
+        channel.end(reason.clone());
         let abandoned = channel.abandoned;
-        self.events.push_back(Event::Ended(id));
+        self.events.push_back(Event::Ended(id, reason));
         if abandoned {
             self.forget(id);
         }

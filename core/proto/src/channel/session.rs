@@ -68,7 +68,7 @@ pub enum Event {
     /// The program waited for room to send, and there is some.
     Writable(ChannelId),
     /// The channel has ended; its last messages may still wait to be taken.
-    Ended(ChannelId),
+    Ended(ChannelId, Reason),
     /// The peer answered the last PING.
     Pong,
     /// The connection has ended, and every channel with it. The last event; what
@@ -346,8 +346,9 @@ impl Session {
     pub(super) fn end(&mut self, reason: Reason) {
         for channel in &mut self.channels {
             if channel.is_live() {
-                channel.end(reason_for(channel, &reason));
-                self.events.push_back(Event::Ended(channel.id));
+                let reason = reason_for(channel, &reason);
+                channel.end(reason.clone());
+                self.events.push_back(Event::Ended(channel.id, reason));
             }
         }
         self.events.push_back(Event::Closed(reason.clone()));
