@@ -7,12 +7,14 @@
 //! # Layout, in reading order
 //! - [`time`], [`id`], [`address`], [`error`]: the nouns.
 //! - [`subject`]: the keys derived from a phrase.
+//! - [`settings`]: what users can choose, by text keys, and its documentation.
 
 pub mod address;
 pub mod channel;
 pub mod error;
 pub mod id;
 pub mod node;
+pub mod settings;
 pub mod subject;
 pub mod time;
 pub mod wire;

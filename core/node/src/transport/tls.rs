@@ -98,7 +98,8 @@ impl<S: Stream> TlsPipe<S> {
         config.key_log = exporter.clone();
         // Raw keys have no names; the name is never sent (SNI is off).
         let name = ServerName::try_from("p2pchan").map_err(io::Error::other)?;
-        let tls = UnbufferedClientConnection::new(Arc::new(config), name).map_err(|error| tls_error(&error))?;
+        let tls = UnbufferedClientConnection::new(Arc::new(config), name)
+            .map_err(|error| tls_error(&error))?;
         Ok(Self::new(stream, Tls::Client(tls), exporter))
     }
 
@@ -107,7 +108,8 @@ impl<S: Stream> TlsPipe<S> {
         let exporter = ExporterLog::new();
         let mut config = (*configs.server).clone();
         config.key_log = exporter.clone();
-        let tls = UnbufferedServerConnection::new(Arc::new(config)).map_err(|error| tls_error(&error))?;
+        let tls =
+            UnbufferedServerConnection::new(Arc::new(config)).map_err(|error| tls_error(&error))?;
         Ok(Self::new(stream, Tls::Server(tls), exporter))
     }
 
@@ -286,17 +288,21 @@ fn step<Data>(
             Want::Nothing => Ok(Step::Ready),
             Want::Seal(plaintext) => {
                 let room = outgoing.room(sealed_len(plaintext.len()));
-                traffic.encrypt(plaintext, room).map_err(|error| encrypt_error(&error)).map(|written| {
-                    outgoing.filled += written;
-                    Step::Sealed
-                })
+                traffic.encrypt(plaintext, room).map_err(|error| encrypt_error(&error)).map(
+                    |written| {
+                        outgoing.filled += written;
+                        Step::Sealed
+                    },
+                )
             }
             Want::Goodbye => {
                 let room = outgoing.room(sealed_len(2));
-                traffic.queue_close_notify(room).map_err(|error| encrypt_error(&error)).map(|written| {
-                    outgoing.filled += written;
-                    Step::Sealed
-                })
+                traffic.queue_close_notify(room).map_err(|error| encrypt_error(&error)).map(
+                    |written| {
+                        outgoing.filled += written;
+                        Step::Sealed
+                    },
+                )
             }
         },
         ConnectionState::BlockedHandshake => Ok(Step::Blocked),

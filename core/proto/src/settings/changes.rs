@@ -1,0 +1,88 @@
+//! A set of changes to the settings.
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    fmt,
+};
+
+use super::{key, value::Value};
+
+/// Dotted keys and their new values, in the order of the keys; a later value for a key replaces an
+/// earlier one. Nothing is checked before [`Settings::with`](super::Settings::with).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Changes(BTreeMap<String, Value>);
+
+impl Changes {
+    /// No change.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Sets a key such as `limits.message`; [`Value::Null`] restores its default.
+    pub fn set(&mut self, key: impl Into<String>, value: impl Into<Value>) -> &mut Self {
+        self.0.insert(key.into(), value.into());
+        self
+    }
+
+    /// The new value of a key, if it changes.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// All changes, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+}
+
+impl fmt::Debug for Changes {
+    /// Never shows the value of a secret or unknown key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (name, key::shown(name, value))))
+            .finish()
+    }
+}
+
+impl<K: Into<String>, V: Into<Value>> FromIterator<(K, V)> for Changes {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(changes: I) -> Self {
+        Self(changes.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}
+
+impl<K: Into<String>, V: Into<Value>> Extend<(K, V)> for Changes {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, changes: I) {
+        self.0.extend(changes.into_iter().map(|(key, value)| (key.into(), value.into())));
+    }
+}
+
+impl IntoIterator for Changes {
+    type Item = (String, Value);
+    type IntoIter = btree_map::IntoIter<String, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_of_two_values_for_a_key_counts() {
+        let mut changes: Changes = [("listen", "127.0.0.1:1")].into_iter().collect();
+        changes.extend([("listen", "127.0.0.1:2")]);
+        assert_eq!(changes.value("listen"), Some(&"127.0.0.1:2".into()));
+    }
+
+    #[test]
+    fn debug_output_never_shows_a_seed() {
+        let seed = "5eed".repeat(16);
+        let changes: Changes = [("identity", &*seed), ("identiy", &*seed), ("limits.dials", "4")]
+            .into_iter()
+            .collect();
+        assert!(!format!("{changes:?}").contains("5eed"));
+        assert!(format!("{changes:?}").contains("limits.dials"));
+    }
+}

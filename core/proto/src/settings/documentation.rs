@@ -1,0 +1,82 @@
+//! The page of the settings, made from the table so that it cannot fall behind.
+
+use std::fmt::Write;
+
+use super::{key::Key, table::KEYS};
+
+const INTRODUCTION: &str = "\
+<!-- Generated: cargo run -p p2pchan-proto --example settings > docs/settings.md -->
+
+# Settings
+
+The same keys serve every language, the command line and files. Without any, a node opens no port,
+asks no network and writes no file.
+
+All values are checked before anything happens. An error names the key, the value and what is
+allowed; for an unknown key it names the nearest one. Where a language has `null` (Python `None`),
+it restores the default.
+
+## How to write values
+
+Every value can be written as text, and a list of one as its item.
+
+| type | written |
+|---|---|
+| number | `64` |
+| size | a whole number and a unit: `16MiB` (`KiB`, `MiB`, `GiB` are powers of 1024); without a unit, or with `B`, bytes |
+| duration | a whole number and a unit: `500ms`, `5s`, `10m`, `1h`; never without a unit |
+| interval | two durations with `~` between: `10m~15m`; one alone is both ends |
+| port | `8099`; `0` is any free port, and means so only where it is written |
+| ports | a port, a range `3401~3499`, or several with commas: `3401~3499,4000`; not `0` among others |
+| listen address | IP address and ports: `0.0.0.0:8099`, `[::]:3401~3499`, with or without `tcp://`; IPv6 in brackets; no host names |
+| host | host name or IP address and a port: `example.org:8099`, `[2001:db8::1]:8099` |
+| peer id | 64 lower-case hexadecimal digits |
+| list | a list of the language, or text with commas: `a, b`; the empty list as text is `[]` |
+
+This version reads all settings once, when a node is made. *Hot* marks the keys whose meaning allows
+a running node to take over a new value.
+";
+
+/// Markdown for people: how to write values, then a table for each group of keys. It is what
+/// `docs/settings.md` holds.
+pub fn documentation() -> String {
+    let mut page = String::from(INTRODUCTION);
+    let mut group = None;
+    for key in KEYS {
+        let this = group_of(key);
+        if group != Some(this) {
+            begin_group(&mut page, this);
+            group = Some(this);
+        }
+        add_row(&mut page, key);
+    }
+    page
+}
+
+/// The part of a key before its first dot; empty for a key without one.
+fn group_of(key: &Key) -> &'static str {
+    key.name.split_once('.').map_or("", |(group, _)| group)
+}
+
+fn begin_group(page: &mut String, group: &str) {
+    let title = if group.is_empty() { "The node".into() } else { format!("`{group}`") };
+    page.push_str("\n## ");
+    page.push_str(&title);
+    page.push_str("\n\n| key | type | default | allowed | hot | what it does | what it trades |");
+    page.push_str("\n|---|---|---|---|---|---|---|\n");
+}
+
+fn add_row(page: &mut String, key: &Key) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        page,
+        "| `{}` | {} | {} | {} | {} | {} | {} |",
+        key.name,
+        key.kind(),
+        key.default_text(),
+        key.range(),
+        if key.hot { "yes" } else { "no" },
+        key.meaning,
+        key.trade_off,
+    );
+}
