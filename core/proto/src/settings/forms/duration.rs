@@ -185,7 +185,8 @@ mod tests {
             ("5sec", "use ms, s, m or h"),
             ("99ms", "too small"),
             ("2h", "too large"),
-            ("999999999999999999999h", "too large"),
+            ("999999999999999999999ms", "too large"),
+            ("5124095576030432h", "too large"),
             ("soon", "not a duration"),
             ("", "not a duration"),
         ] {

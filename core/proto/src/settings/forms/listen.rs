@@ -240,6 +240,7 @@ mod tests {
         let ports = PortSet::read("4000,3401~3403,3402~3405").unwrap();
         assert_eq!(ports.iter().collect::<Vec<_>>(), [3401, 3402, 3403, 3404, 3405, 4000]);
         assert_eq!(ports.to_string(), "3401~3405,4000");
+        assert_eq!(PortSet::read("7~8,9"), PortSet::read("7~9"));
         assert!(ports.contains(3404) && !ports.contains(3999) && !ports.is_any());
         assert_eq!(PortSet::read("1~65535").unwrap().iter().count(), 65535);
         assert!(PortSet::read("0").unwrap().is_any());

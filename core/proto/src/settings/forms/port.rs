@@ -92,7 +92,9 @@ mod tests {
         assert_eq!(Port.read(&6881.into()), Ok(Some(6881)));
         assert_eq!(Port.read(&"0".into()), Ok(Some(0)));
         assert!(Port.read(&65536.into()).unwrap_err().contains("0 to 65535"));
-        assert!(Port.read(&"65536".into()).unwrap_err().contains("0 to 65535"));
+        for text in ["65536", "-1", "+5", "", "http", "8099-9000"] {
+            assert!(Port.read(&text.into()).unwrap_err().contains("0 to 65535"), "{text}");
+        }
         assert!(Port.read(&(-1).into()).unwrap_err().contains("0 to 65535"));
     }
 
