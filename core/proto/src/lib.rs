@@ -11,6 +11,10 @@
 
 pub mod address;
 pub mod channel;
+//! - [`book`]: which addresses are dialled and when, and when discovery services are asked.
+
+pub mod address;
+pub mod book;
 pub mod error;
 pub mod id;
 pub mod node;
