@@ -45,7 +45,12 @@ impl SourceSet {
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = SourceKey> {
-        (0..32).map(SourceKey).filter(move |&source| self.contains(source))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let lowest = u8::try_from(left.trailing_zeros()).ok().filter(|&bit| bit < 32)?;
+            left &= left - 1;
+            Some(SourceKey(lowest))
+        })
     }
 }
 
@@ -64,6 +69,7 @@ pub(super) struct Lanes {
     sources: Vec<(Box<str>, u64)>,
     /// At most one per source and subject of this node.
     lanes: BTreeMap<Lane, LaneState>,
+    /// How many dials were planned.
     turn: u64,
 }
 
@@ -90,11 +96,6 @@ impl Lanes {
 
     pub(super) fn name(&self, source: SourceKey) -> &str {
         self.sources.get(usize::from(source.0)).map_or(OTHERS, |(name, _)| name)
-    }
-
-    /// How many dials have been planned.
-    pub(super) const fn turn(&self) -> u64 {
-        self.turn
     }
 
     /// When the source and the lane were last served: the lowest is next.

@@ -13,8 +13,8 @@
 //!                                        └──── link closed ───── Own (never) ─────┘
 //! ```
 //!
-//! - **What is dialled next**: addresses that worked before, then those never tried, then retries,
-//!   with a share for each; within these the sources take turns, and so do the subjects of a source.
+//! - **What is dialled next**: addresses that worked before, then those never tried, then retries; but
+//!   whichever was passed over three times goes first, so none starves. Within these the sources take turns, and so do the subjects of a source.
 //! - **How much**: at most [`Config::dials`] at once, at most three at once to one public IP address,
 //!   and at most three untried addresses of it; a bounded sample of what each source reports.
 //! - **How long**: [`Config::patience`], and less while many wait.
@@ -57,6 +57,7 @@ use self::{
     config::{MAX_MANUAL, MAX_MIRRORS, STALE},
     entry::Entry,
     lanes::{Lane, Lanes, SourceSet},
+    pick::Passed,
     random::Random,
     reach::{canonical, never_dialled},
 };
@@ -77,6 +78,7 @@ pub struct Book {
     /// At most `config.entries`.
     entries: BTreeMap<Address, Entry>,
     lanes: Lanes,
+    passed: Passed,
     /// Dials in progress: at most `config.dials + config.reserve`.
     flights: BTreeMap<DialId, Flight>,
     /// Dials the program asked for that wait for a slot, at most `MAX_MANUAL`.
@@ -106,6 +108,7 @@ impl Book {
             now: Time::ZERO,
             entries: BTreeMap::new(),
             lanes: Lanes::default(),
+            passed: Passed::default(),
             flights: BTreeMap::new(),
             manual: VecDeque::new(),
             next_dial: 0,

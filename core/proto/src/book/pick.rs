@@ -11,15 +11,30 @@ use super::{
 };
 use crate::{address::Address, time::Time};
 
-/// Which class goes first, by turn. What worked comes first and what was never tried before what
-/// failed; but of four dials one is for the untried and one for a retry if there are any, so that no
-/// class starves behind another, however many come.
-const ORDERS: [[Class; 3]; 4] = [
-    [Class::Worked, Class::Fresh, Class::Retry],
-    [Class::Fresh, Class::Worked, Class::Retry],
-    [Class::Worked, Class::Fresh, Class::Retry],
-    [Class::Retry, Class::Worked, Class::Fresh],
-];
+/// How often a class is passed over before it goes first: so what worked comes first and what was
+/// never tried before what failed, but no class starves behind another, however many come.
+const PATIENT: u8 = 3;
+
+/// How often each class had an address to dial and was passed over, in a row.
+#[derive(Default)]
+pub(super) struct Passed([u8; 3]);
+
+impl Passed {
+    /// The class to serve, of those that have something.
+    fn choose(&mut self, waits: impl Fn(Class) -> bool) -> Option<Class> {
+        let waiting = || CLASSES.into_iter().filter(|&class| waits(class));
+        let starved = waiting().find(|&class| self.0[class as usize] >= PATIENT);
+        let chosen = starved.or_else(|| waiting().next())?;
+        for class in waiting() {
+            self.0[class as usize] = self.0[class as usize].saturating_add(1);
+        }
+        self.0[chosen as usize] = 0;
+        Some(chosen)
+    }
+}
+
+/// In order of preference.
+const CLASSES: [Class; 3] = [Class::Worked, Class::Fresh, Class::Retry];
 
 /// The lowest is next: the source and lane served longest ago, then the address due longest.
 type Rank = ((u64, u64), Time, u64);
@@ -42,7 +57,7 @@ impl Book {
         let mut waiting = 0;
         let busy = self.busy_sites();
         for (&address, entry) in &self.entries {
-            if !entry.is_wanted() || entry.due > self.now || is_busy(&busy, address) {
+            if entry.due > self.now || !entry.is_wanted() || is_busy(&busy, address) {
                 continue;
             }
             waiting += 1;
@@ -53,8 +68,8 @@ impl Book {
                 *slot = Some(Best { rank, lane, address });
             }
         }
-        let order = ORDERS[usize::try_from(self.lanes.turn() % 4).unwrap_or_default()];
-        let Best { lane, address, .. } = order.iter().find_map(|&class| best[class as usize])?;
+        let class = self.passed.choose(|class| best[class as usize].is_some())?;
+        let Best { lane, address, .. } = best[class as usize]?;
         self.lanes.serve(lane);
         Some((address, self.patience(address, waiting > self.config.dials)))
     }
@@ -65,7 +80,7 @@ impl Book {
             return None;
         }
         // What is due already waits for a dial to its site to end.
-        let later = |entry: &&Entry| entry.is_wanted() && entry.due > self.now;
+        let later = |entry: &&Entry| entry.due > self.now && entry.is_wanted();
         self.entries.values().filter(later).map(|entry| entry.due).min()
     }
 
