@@ -10,6 +10,15 @@
 //! - `seeds`: addresses that the settings name.
 //! - `bittorrent`: the BitTorrent DHT (BEP 5), through the crate `mainline`.
 
+mod bittorrent;
+mod host;
+mod seeds;
 mod service;
+#[cfg(test)]
+pub(crate) mod testing;
 
+pub use bittorrent::{BitTorrentDht, BitTorrentSettings, PUBLIC_BOOTSTRAP};
+pub use seeds::Seeds;
 pub use service::{BoxFuture, DiscoveryService, Found, Topic};
+
+pub(crate) use bittorrent::{Worker, WorkerPlan, cannot_bind};

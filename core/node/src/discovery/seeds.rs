@@ -1,0 +1,138 @@
+//! Known peers: addresses and host names that the settings name.
+
+use std::net::SocketAddr;
+
+use p2pchan_proto::{
+    address::Address,
+    error::{Error, ErrorKind},
+};
+use tokio::task::JoinSet;
+
+use super::{
+    host,
+    service::{BoxFuture, DiscoveryService, Found, Topic},
+};
+
+/// Names asked for at once. The system's resolver takes a thread for each.
+const MAX_RESOLVING: usize = 8;
+
+/// Peers that the user named. Each lookup reports all of them, names freshly resolved, and IP
+/// addresses first because they need no resolver. Seeds are told nothing: there is no announcement.
+#[derive(Clone, Debug)]
+pub struct Seeds {
+    hosts: Vec<(String, u16)>,
+}
+
+impl Seeds {
+    /// Seeds at these hosts, each an IP address or a name, and a TCP port.
+    pub fn new(hosts: impl IntoIterator<Item = (String, u16)>) -> Self {
+        Self { hosts: hosts.into_iter().collect() }
+    }
+
+    async fn report(&self, found: &Found) -> Result<(), Error> {
+        let mut names = Vec::new();
+        for (host, port) in &self.hosts {
+            match host::literal(host, *port) {
+                Some(address) => found.address(Address::tcp(address)),
+                None => names.push((host.clone(), *port)),
+            }
+        }
+        let failures = resolve_all(names, |address| found.address(Address::tcp(address))).await;
+        let Some(first) = failures.first() else { return Ok(()) };
+        let messages: Vec<_> = failures.iter().map(Error::message).collect();
+        Err(Error::new(first.kind(), messages.join("; ")))
+    }
+}
+
+/// Resolves the names, [`MAX_RESOLVING`] at once, and returns what failed.
+async fn resolve_all(names: Vec<(String, u16)>, report: impl Fn(SocketAddr)) -> Vec<Error> {
+    let mut failures = Vec::new();
+    let mut names = names.into_iter();
+    let mut resolving = JoinSet::new();
+    loop {
+        while resolving.len() < MAX_RESOLVING
+            && let Some((name, port)) = names.next()
+        {
+            resolving.spawn(async move { host::resolve(&name, port).await });
+        }
+        match resolving.join_next().await {
+            None => return failures,
+            Some(Ok(Ok(addresses))) => addresses.into_iter().for_each(&report),
+            Some(Ok(Err(error))) => failures.push(error),
+            Some(Err(error)) => failures
+                .push(Error::new(ErrorKind::Internal, format!("resolving a seed failed: {error}"))),
+        }
+    }
+}
+
+impl DiscoveryService for Seeds {
+    fn name(&self) -> &str {
+        "seeds"
+    }
+
+    /// Reports every address of every seed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`], naming each name that does not resolve; the others have been reported.
+    fn look_up<'a>(
+        &'a self,
+        _topic: &'a Topic,
+        found: &'a Found,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.report(found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::testing::{collector, topic};
+
+    async fn look_up(hosts: &[(&str, u16)]) -> (Vec<String>, Result<(), Error>) {
+        let seeds = Seeds::new(hosts.iter().map(|(host, port)| ((*host).to_owned(), *port)));
+        let (found, addresses) = collector();
+        let outcome = seeds.look_up(&topic("seeds", &[]), &found).await;
+        let addresses = addresses.lock().unwrap().iter().map(ToString::to_string).collect();
+        (addresses, outcome)
+    }
+
+    #[tokio::test]
+    async fn ip_addresses_are_reported_as_they_are_written() {
+        let (addresses, outcome) =
+            look_up(&[("192.0.2.7", 8099), ("2001:db8::1", 1), ("[2001:db8::2]", 2)]).await;
+        outcome.unwrap();
+        assert_eq!(
+            addresses,
+            ["tcp://192.0.2.7:8099", "tcp://[2001:db8::1]:1", "tcp://[2001:db8::2]:2"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_name_is_resolved() {
+        let (addresses, outcome) = look_up(&[("localhost", 8099)]).await;
+        outcome.unwrap();
+        let reported = |address: &str| addresses.iter().any(|found| found == address);
+        assert!(reported("tcp://127.0.0.1:8099") || reported("tcp://[::1]:8099"), "{addresses:?}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_is_named_and_keeps_no_other_seed_back() {
+        let (addresses, outcome) =
+            look_up(&[("nobody.invalid", 1), ("127.0.0.1", 8099), ("nothing.invalid", 2)]).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(addresses, ["tcp://127.0.0.1:8099"]);
+        assert!(error.message().contains("\"nobody.invalid\""), "{error}");
+        assert!(error.message().contains("\"nothing.invalid\""), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Io);
+    }
+
+    #[tokio::test]
+    async fn more_names_than_are_resolved_at_once_are_all_resolved() {
+        let hosts: Vec<_> = (1..=20).map(|port| ("localhost", port)).collect();
+        let (addresses, outcome) = look_up(&hosts).await;
+        outcome.unwrap();
+        for port in 1..=20 {
+            assert!(addresses.iter().any(|address| address.ends_with(&format!(":{port}"))));
+        }
+    }
+}
