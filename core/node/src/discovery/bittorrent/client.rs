@@ -38,9 +38,9 @@ type Peers = GetStream<Vec<SocketAddrV4>>;
 
 /// The longest lookup. On the public network most take 3 to 10 s; a query waits 2 s for each
 /// silent node.
-const LOOKUP_DEADLINE: Duration = Duration::from_secs(30);
-/// The longest query of any kind: an announcement is a lookup and one more round of requests.
-const QUERY_DEADLINE: Duration = Duration::from_secs(40);
+pub(super) const LOOKUP_DEADLINE: Duration = Duration::from_secs(30);
+/// What a query may take beyond a lookup: an announcement is one more round of requests.
+const GRACE: Duration = Duration::from_secs(10);
 /// Queries in progress, for all topics together: each holds some tens of kilobytes in the worker.
 const MAX_QUERIES: usize = 32;
 /// The time from one start of a worker to the next, if the network kills it again and again.
@@ -58,6 +58,8 @@ pub(super) struct Plan {
     pub(super) bootstrap: Vec<Host>,
     pub(super) address: Ipv4Addr,
     pub(super) port: u16,
+    /// The longest lookup.
+    pub(super) deadline: Duration,
 }
 
 /// Keeps one client running.
@@ -212,7 +214,7 @@ impl Keeper {
     pub(super) async fn supervise<T, F>(
         &self,
         client: &Arc<Client>,
-        query: impl FnOnce(AsyncDht) -> F + Send + 'static,
+        query: impl FnOnce(AsyncDht, Instant) -> F + Send + 'static,
     ) -> Result<Query<T>, Error>
     where
         F: Future<Output = Result<T, Overrun>> + Send + 'static,
@@ -221,7 +223,9 @@ impl Keeper {
         let permit = Arc::clone(&self.queries).acquire_owned().await.map_err(|_| closed())?;
         let client = Arc::clone(client);
         let stopped = self.stopped.subscribe();
-        Ok(Query(tokio::spawn(client.watch(query, stopped, permit))))
+        let deadline = Instant::now() + self.plan.deadline;
+        let query = move |dht| query(dht, deadline);
+        Ok(Query(tokio::spawn(client.watch(query, deadline + GRACE, stopped, permit))))
     }
 }
 
@@ -253,6 +257,11 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn is_own_network(&self) -> bool {
         is_own_network(&self.bootstrap)
+    }
+
+    #[cfg(test)]
+    pub(super) fn ended(&self) -> Ended {
+        self.ended.clone()
     }
 
     /// The failure of a lookup that no node answered.
@@ -291,6 +300,7 @@ impl Client {
     async fn watch<T, F>(
         self: Arc<Self>,
         query: impl FnOnce(AsyncDht) -> F + Send + 'static,
+        deadline: Instant,
         mut stopped: watch::Receiver<bool>,
         _permit: OwnedSemaphorePermit,
     ) -> Result<T, Error>
@@ -300,7 +310,7 @@ impl Client {
     {
         let mut retired = self.retired.subscribe();
         let outcome = tokio::select! {
-            outcome = timeout(QUERY_DEADLINE, self.worker.run(query)) => outcome,
+            outcome = timeout_at(deadline, self.worker.run(query)) => outcome,
             _ = stopped.wait_for(|stopped| *stopped) => return Err(closed()),
             _ = retired.wait_for(|retired| *retired) => return Err(restarted()),
         };
@@ -340,10 +350,10 @@ pub(super) struct Overrun;
 pub(super) async fn look_up(
     dht: AsyncDht,
     key: [u8; 20],
+    deadline: Instant,
     mut answers: Answers,
     finds: mpsc::Sender<SocketAddrV4>,
 ) -> Result<usize, Overrun> {
-    let deadline = Instant::now() + LOOKUP_DEADLINE;
     let mut peers = dht.get_peers(Id::from(key));
     let end = loop {
         match timeout_at(deadline, next(&mut peers)).await {
@@ -369,12 +379,13 @@ fn report(finds: &mpsc::Sender<SocketAddrV4>, addresses: Vec<SocketAddrV4>) {
 pub(super) async fn announce(
     dht: AsyncDht,
     key: [u8; 20],
+    deadline: Instant,
     port: u16,
 ) -> Result<Result<(), PutQueryError>, Overrun> {
     let key = Id::from(key);
     let mut peers = dht.get_peers(key);
     let lookup = async { while next(&mut peers).await.is_some() {} };
-    timeout(LOOKUP_DEADLINE, lookup).await.map_err(|_| Overrun)?;
+    timeout_at(deadline, lookup).await.map_err(|_| Overrun)?;
     Ok(dht.announce_peer(key, Some(port)).await.map(drop))
 }
 

@@ -43,7 +43,7 @@ use tokio::sync::mpsc;
 
 use self::{
     answers::{Answers, MAX_PER_LOOKUP},
-    client::{Host, Keeper, Plan},
+    client::{Host, Keeper, LOOKUP_DEADLINE, Plan},
 };
 use super::service::{BoxFuture, DiscoveryService, Found, Topic};
 use crate::testnet::Testnet;
@@ -99,7 +99,8 @@ impl BitTorrentDht {
             home = Some(network);
         }
         let bootstrap: Vec<Host> = bootstrap;
-        let keeper = Keeper::open(Plan { bootstrap, address, port }).await?;
+        let keeper =
+            Keeper::open(Plan { bootstrap, address, port, deadline: LOOKUP_DEADLINE }).await?;
         Ok(Self { keeper, home })
     }
 
@@ -124,7 +125,9 @@ impl BitTorrentDht {
         let (finds, mut heard) = mpsc::channel(MAX_PER_LOOKUP);
         let lookup = self
             .keeper
-            .supervise(&client, move |dht| client::look_up(dht, key, answers, finds))
+            .supervise(&client, move |dht, deadline| {
+                client::look_up(dht, key, deadline, answers, finds)
+            })
             .await?;
         while let Some(address) = heard.recv().await {
             found.address(Address::tcp(SocketAddr::V4(address)));
@@ -135,8 +138,10 @@ impl BitTorrentDht {
 
     async fn announce_key(&self, key: [u8; 20], port: u16) -> Result<(), Error> {
         let client = self.keeper.client().await?;
-        let announcement =
-            self.keeper.supervise(&client, move |dht| client::announce(dht, key, port)).await?;
+        let announcement = self
+            .keeper
+            .supervise(&client, move |dht, deadline| client::announce(dht, key, deadline, port))
+            .await?;
         announcement.outcome().await?.map_err(|error| client.not_announced(&error))
     }
 }
