@@ -50,7 +50,7 @@ use tokio::{
 
 use crate::discovery::{Worker, WorkerPlan};
 
-/// Half the age at which the nodes' tables lose what they know, with room for a late turn.
+/// Well within the 15 minutes after which a node's table loses what it knew at the start.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 /// Each node is a thread that wakes 20 times a second, and knows all the others.
 const MAX_NODES: usize = 50;

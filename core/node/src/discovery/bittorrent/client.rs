@@ -345,19 +345,22 @@ impl<T> fmt::Debug for Query<T> {
 #[derive(Debug)]
 pub(super) struct Overrun;
 
-/// Looks a key up, sends what may be reported to `finds`, and says how many nodes the client
-/// knows after that.
+/// Looks a key up, sends what may be reported to `finds`, and says whether anybody answers.
 pub(super) async fn look_up(
     dht: AsyncDht,
     key: [u8; 20],
     deadline: Instant,
     mut answers: Answers,
     finds: mpsc::Sender<SocketAddrV4>,
-) -> Result<usize, Overrun> {
+) -> Result<bool, Overrun> {
     let mut peers = dht.get_peers(Id::from(key));
+    let mut answered = false;
     let end = loop {
         match timeout_at(deadline, next(&mut peers)).await {
-            Ok(Some(answer)) => report(&finds, answers.take(answer)),
+            Ok(Some(answer)) => {
+                answered = true;
+                report(&finds, answers.take(answer));
+            }
             Ok(None) => break Ok(()),
             Err(_) => break Err(Overrun),
         }
@@ -365,7 +368,9 @@ pub(super) async fn look_up(
     report(&finds, answers.rest());
     drop(finds);
     end?;
-    Ok(dht.to_bootstrap().await.len())
+    // The crate tells only of answers with peers. Whoever answered without is in its table, for
+    // 15 minutes.
+    Ok(answered || !dht.to_bootstrap().await.is_empty())
 }
 
 /// Nobody listens any more when the verb was dropped; the lookup is then only watched.

@@ -12,7 +12,9 @@
 //! - a lookup lasts as long as somebody names closer nodes, so one that overruns its deadline is
 //!   ended with the worker, the only way to stop it;
 //! - an announcement is sent to the nodes that answered the last lookup of the key, so one is made
-//!   before each.
+//!   before each;
+//! - it would serve strangers once it believes that they can reach it, with tokens that can be
+//!   forged (a plain CRC): a client answers nobody.
 //!
 //! A worker that has ended, for whatever reason, is replaced when the service is next used, on the
 //! same port, at most once a second.
@@ -132,8 +134,7 @@ impl BitTorrentDht {
         while let Some(address) = heard.recv().await {
             found.address(Address::tcp(SocketAddr::V4(address)));
         }
-        let known = lookup.outcome().await?;
-        if known == 0 { Err(client.unanswered()) } else { Ok(()) }
+        if lookup.outcome().await? { Ok(()) } else { Err(client.unanswered()) }
     }
 
     async fn announce_key(&self, key: [u8; 20], port: u16) -> Result<(), Error> {

@@ -28,7 +28,7 @@ pub(crate) struct WorkerPlan {
     /// 0 for any.
     pub(crate) port: u16,
     pub(crate) bootstrap: Vec<SocketAddrV4>,
-    /// Whether it answers others; a client says in each query that it does not (BEP 43).
+    /// Whether it answers others. A client never does, and says so in each query (BEP 43).
     pub(crate) server: bool,
 }
 
@@ -116,20 +116,23 @@ fn config(plan: WorkerPlan, alive: watch::Sender<()>) -> Config {
         bind_address: Some(plan.address),
         server_mode: plan.server,
         server_settings: ServerSettings {
-            filter: Box::new(Alive(Arc::new(alive))),
+            filter: Box::new(Alive { server: plan.server, _alive: Arc::new(alive) }),
             ..ServerSettings::default()
         },
         ..Config::default()
     }
 }
 
-/// Lives as long as the thread. It filters nothing.
+/// Lives as long as the thread, and closes the channel when it is dropped.
 #[derive(Clone, Debug)]
-struct Alive(#[expect(dead_code, reason = "its drop is the message")] Arc<watch::Sender<()>>);
+struct Alive {
+    server: bool,
+    _alive: Arc<watch::Sender<()>>,
+}
 
 impl RequestFilter for Alive {
     fn allow_request(&self, _request: &RequestSpecific, _from: SocketAddrV4) -> bool {
-        true
+        self.server
     }
 }
 

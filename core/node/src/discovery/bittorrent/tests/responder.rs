@@ -54,7 +54,7 @@ impl Swarm {
             for (node, socket) in sockets.into_iter().enumerate() {
                 let (answer, all) = (Arc::clone(&answer), Arc::clone(&all));
                 serving.spawn(async move {
-                    serve(node, &socket, pause, |query| answer(query, &all)).await
+                    serve(node, &socket, pause, |query| answer(query, &all)).await;
                 });
             }
             serving.join_all().await;
