@@ -28,12 +28,14 @@ mod answers;
 mod client;
 #[cfg(test)]
 mod interop;
+mod keeper;
+mod query;
 #[cfg(test)]
 mod tests;
 mod worker;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -45,7 +47,7 @@ use tokio::sync::mpsc;
 
 use self::{
     answers::{Answers, MAX_PER_LOOKUP},
-    client::{Host, Keeper, LOOKUP_DEADLINE, Plan},
+    keeper::{Host, Keeper, LOOKUP_DEADLINE, Plan},
 };
 use super::service::{BoxFuture, DiscoveryService, Found, Topic};
 use crate::testnet::Testnet;
@@ -128,7 +130,7 @@ impl BitTorrentDht {
         let lookup = self
             .keeper
             .supervise(&client, move |dht, deadline| {
-                client::look_up(dht, key, deadline, answers, finds)
+                query::look_up(dht, key, deadline, answers, finds)
             })
             .await?;
         while let Some(address) = heard.recv().await {
@@ -141,7 +143,7 @@ impl BitTorrentDht {
         let client = self.keeper.client().await?;
         let announcement = self
             .keeper
-            .supervise(&client, move |dht, deadline| client::announce(dht, key, deadline, port))
+            .supervise(&client, move |dht, deadline| query::announce(dht, key, deadline, port))
             .await?;
         announcement.outcome().await?.map_err(|error| client.not_announced(&error))
     }
@@ -208,12 +210,5 @@ fn announced_port(listening: &[Address]) -> Result<Option<u16>, Error> {
             ),
         )),
         (port, _) => Ok(port),
-    }
-}
-
-fn v4(address: SocketAddr) -> Option<SocketAddrV4> {
-    match address {
-        SocketAddr::V4(address) => Some(address),
-        SocketAddr::V6(_) => None,
     }
 }

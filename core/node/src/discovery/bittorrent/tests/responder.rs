@@ -45,7 +45,8 @@ impl Swarm {
         let mut addresses = Vec::new();
         for _ in 0..nodes {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-            addresses.extend(super::super::v4(socket.local_addr().unwrap()));
+            let port = socket.local_addr().unwrap().port();
+            addresses.push(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
             sockets.push(socket);
         }
         let (answer, all) = (Arc::new(answer), Arc::<[_]>::from(addresses.clone()));
