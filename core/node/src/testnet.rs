@@ -205,11 +205,16 @@ impl Nodes {
             let worker = Worker::start(nodes.plan(place));
             starting.spawn(async move { (place, worker.await) });
         }
-        while let Some(Ok((place, worker))) = starting.join_next().await {
-            nodes.workers[place] = Some(worker?);
+        // All answer before any asks.
+        let mut meeting = JoinSet::new();
+        for (place, worker) in starting.join_all().await {
+            let worker = worker?;
+            let nodes = builder.nodes;
+            meeting.spawn(async move { meet(&worker, nodes).await.map(|()| (place, worker)) });
         }
-        for worker in nodes.workers.iter().flatten() {
-            meet(worker, nodes.addresses.len()).await?;
+        for met in meeting.join_all().await {
+            let (place, worker) = met?;
+            nodes.workers[place] = Some(worker);
         }
         Ok(nodes)
     }
