@@ -8,13 +8,14 @@
 //! - [`time`], [`id`], [`address`], [`error`]: the nouns.
 //! - [`subject`]: the keys derived from a phrase.
 //! - [`settings`]: what users can choose, by text keys, and its documentation.
-
-pub mod address;
-pub mod channel;
+//! - [`wire`]: the bytes of frames and what stands in them.
+//! - [`channel`]: one connection: its handshake, its channels, how it ends.
+//! - [`node`]: what a node decides across its connections.
 //! - [`book`]: which addresses are dialled and when, and when discovery services are asked.
 
 pub mod address;
 pub mod book;
+pub mod channel;
 pub mod error;
 pub mod id;
 pub mod node;

@@ -102,11 +102,6 @@ fn check(text: &str, what: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A node's own number for one of its subjects, so that tables need not hold the phrase. It never
-/// travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubjectKey(pub u32);
-
 /// A subject with its keys. They are wiped when it is dropped.
 pub struct Subject {
     name: SubjectName,

@@ -36,7 +36,8 @@ pub(crate) struct Secured {
 /// An encrypted connection. Nothing here waits by itself: the link's task polls it.
 pub(crate) trait Pipe: Send {
     /// Hands decrypted bytes to `sink`, in order, as they lie in the receive buffer. Reads once from
-    /// the transport. `Ready(Ok(false))` is the end of the stream.
+    /// the transport. `Ready(Ok(false))` is the end of the stream; its last bytes may have been
+    /// handed over by the same call.
     fn poll_receive(
         &mut self,
         context: &mut Context<'_>,

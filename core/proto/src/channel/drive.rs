@@ -47,7 +47,10 @@ impl Session {
         if channel.deadline.is_some() {
             channel.deadline = Some(now + close_timeout);
         }
-        if channel.outbox.queued() <= low_water && std::mem::take(&mut channel.wants_writable) {
+        let writable =
+            channel.outbox.queued() <= low_water && std::mem::take(&mut channel.wants_writable);
+        let flushed = channel.outbox.is_empty() && std::mem::take(&mut channel.wants_flushed);
+        if writable || flushed {
             self.events.push_back(Event::Writable(id));
         }
     }

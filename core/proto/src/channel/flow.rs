@@ -59,6 +59,29 @@ impl Session {
         Ok(std::mem::take(&mut self.driver_idle))
     }
 
+    /// Whether a message of ordinary length would be queued now; if not, [`Event::Writable`] comes
+    /// once when there is room.
+    ///
+    /// # Errors
+    /// [`SendError::Ended`].
+    pub fn poll_writable(&mut self, id: ChannelId) -> Result<bool, SendError> {
+        let low_water = self.config.low_water;
+        let Some(channel) = self.channel(id) else { return Err(SendError::Ended(None)) };
+        if channel.ended.is_some() || channel.ending != Ending::No {
+            return Err(SendError::Ended(channel.ended.clone()));
+        }
+        channel.wants_writable = channel.outbox.queued() > low_water;
+        Ok(!channel.wants_writable)
+    }
+
+    /// Whether everything that was queued is on its way; if not, [`Event::Writable`] comes once when
+    /// it is.
+    pub fn poll_flushed(&mut self, id: ChannelId) -> bool {
+        let Some(channel) = self.channel(id) else { return true };
+        channel.wants_flushed = !channel.outbox.is_empty();
+        !channel.wants_flushed
+    }
+
     /// Takes all messages that wait. The flag asks for the driver: there is credit to give.
     pub fn take(&mut self, id: ChannelId, now: Time) -> (Taken, bool) {
         let Some(channel) = self.channel(id) else {
@@ -268,6 +291,7 @@ impl Session {
         if abandoned {
             self.forget(id);
         }
+        self.close_if_done();
     }
 }
 

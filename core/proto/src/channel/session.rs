@@ -117,6 +117,8 @@ pub struct Session {
     /// The driver has polled everything; it must be woken for more.
     pub(super) driver_idle: bool,
     pub(super) handshake_deadline: Time,
+    /// Closes when the last channel has ended.
+    pub(super) shutting_down: bool,
     /// When the last channel ended.
     pub(super) idle_since: Option<Time>,
     binding: Binding,
@@ -166,6 +168,7 @@ impl Session {
             pinged_rate: super::rate::Rate::per_minute(600),
             turn: 0,
             driver_idle: false,
+            shutting_down: false,
             idle_since: None,
             binding,
             offers: Vec::new(),
@@ -328,9 +331,27 @@ impl Session {
         if self.closed().is_none() {
             let message = message.into();
             let close = Close { code: code.to_wire(), message: message.clone() };
-            self.control.clear();
             push_frame(&mut self.control, FrameType::Close, &close.encode());
             self.end(Reason::here(code, message));
+        }
+    }
+
+    /// Ends the connection in peace: what is queued goes out and every channel ends, then it closes.
+    pub fn shut_down(&mut self, now: Time) {
+        if self.state != State::Open {
+            return self.close(CloseCode::Normal, "");
+        }
+        self.shutting_down = true;
+        let live: Vec<_> = self.channels.iter().map(|channel| channel.id).collect();
+        for channel in live {
+            self.abandon(channel, now);
+        }
+        self.close_if_done();
+    }
+
+    pub(super) fn close_if_done(&mut self) {
+        if self.shutting_down && self.live_channels() == 0 {
+            self.close(CloseCode::Normal, "");
         }
     }
 

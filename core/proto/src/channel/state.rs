@@ -54,6 +54,8 @@ pub(super) struct Channel {
     pub(super) ending: Ending,
     /// The program waits for room in the outbox.
     pub(super) wants_writable: bool,
+    /// The program waits for the outbox to be empty.
+    pub(super) wants_flushed: bool,
     /// The program has taken everything and waits for more.
     pub(super) wants_readable: bool,
     /// When ending takes too long; moved on by every progress.
@@ -78,6 +80,7 @@ impl Channel {
             outbox: Outbox::new(credit),
             ending: Ending::No,
             wants_writable: false,
+            wants_flushed: false,
             wants_readable: false,
             deadline: None,
             abandoned: false,

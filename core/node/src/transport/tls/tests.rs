@@ -22,7 +22,7 @@ async fn receive(pipe: &mut TlsPipe<DuplexStream>, length: usize) -> Vec<u8> {
     while received.len() < length {
         let mut sink = |bytes: &[u8]| received.extend_from_slice(bytes);
         let open = std::future::poll_fn(|context| pipe.poll_receive(context, &mut sink)).await;
-        assert!(open.unwrap());
+        assert!(open.unwrap() || received.len() == length);
     }
     received
 }
@@ -165,6 +165,7 @@ async fn whoever_speaks_something_else_is_refused() {
 async fn tls_of_another_protocol_is_refused_and_told() {
     for alpn in [vec![], vec![b"h2".to_vec()]] {
         let mut config = (*configs(provider()).1.client).clone();
+        let alpn_is_empty = alpn.is_empty();
         config.alpn_protocols = alpn;
         let (near, mut far) = tokio::io::duplex(1 << 16);
         let mut server = TlsPipe::server(near, &configs(provider()).1).unwrap();
@@ -195,10 +196,8 @@ async fn tls_of_another_protocol_is_refused_and_told() {
         let both = async { tokio::join!(server, other) };
         let (refused, told) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
         assert!(refused);
-        if !client.alpn_protocol().is_some() && told.is_none() {
-            // Without ALPN rustls finishes its side; the connection is closed without a word.
-            continue;
-        }
-        assert!(matches!(told, Some(rustls::Error::AlertReceived(_))), "{told:?}");
+        // Without ALPN the TLS handshake itself succeeds, and there is nothing to tell in its words.
+        let alert = matches!(told, Some(rustls::Error::AlertReceived(_)));
+        assert!(alert || alpn_is_empty, "{told:?}");
     }
 }

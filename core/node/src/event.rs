@@ -1,0 +1,137 @@
+//! What a node tells of its work, besides remotes and messages.
+
+use std::sync::Arc;
+
+use p2pchan_proto::{
+    address::Address,
+    channel::Reason,
+    error::{Error, ErrorKind},
+    id::PeerId,
+};
+use tokio::sync::broadcast;
+
+/// Events that wait for a slow listener; older ones are dropped, and [`Event::Missed`] says so.
+/// Nothing depends on them: messages and remotes never travel here.
+pub(crate) const WAITING: usize = 1024;
+
+/// Something that a person may want to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The node accepts connections here.
+    Listening {
+        /// Where.
+        address: Address,
+    },
+    /// A discovery service opened a socket of its own.
+    Opened {
+        /// The service.
+        source: Arc<str>,
+        /// The socket, such as `udp://0.0.0.0:6881`.
+        socket: String,
+    },
+    /// Others can find this node for the subject through this service.
+    Announced {
+        /// The service.
+        source: Arc<str>,
+        /// The subject.
+        subject: Arc<str>,
+    },
+    /// A discovery service found an address.
+    Found {
+        /// The service.
+        source: Arc<str>,
+        /// The subject.
+        subject: Arc<str>,
+        /// The address.
+        address: Address,
+    },
+    /// A discovery service failed; it will be asked again.
+    DiscoveryFailed {
+        /// The service.
+        source: Arc<str>,
+        /// The subject.
+        subject: Arc<str>,
+        /// Why.
+        error: Error,
+    },
+    /// An address is being dialled.
+    Dialling {
+        /// The address.
+        address: Address,
+    },
+    /// It did not work; it will be tried again, later each time.
+    DialFailed {
+        /// The address.
+        address: Address,
+        /// Why.
+        error: Error,
+    },
+    /// A remote is open.
+    RemoteOpened {
+        /// Who.
+        peer: PeerId,
+        /// For which subject.
+        subject: Arc<str>,
+        /// Where: the address that was dialled, or the one that the peer dialled from.
+        address: Address,
+    },
+    /// A remote has ended.
+    RemoteEnded {
+        /// Who.
+        peer: PeerId,
+        /// For which subject.
+        subject: Arc<str>,
+        /// Why.
+        reason: Reason,
+    },
+    /// A newcomer was refused.
+    Refused {
+        /// Who.
+        peer: PeerId,
+        /// Where.
+        address: Address,
+        /// Why.
+        reason: String,
+    },
+    /// Something works differently from what was probably meant.
+    Warning {
+        /// What, and what to do.
+        message: String,
+    },
+    /// This listener was too slow and missed this many events.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// The stream of [`Event`]s: first what is open, then what happens from when it was asked for.
+#[derive(Debug)]
+pub struct Events {
+    opened: std::vec::IntoIter<Event>,
+    receiver: Option<broadcast::Receiver<Event>>,
+}
+
+impl Events {
+    pub(crate) fn new(opened: Vec<Event>, receiver: Option<broadcast::Receiver<Event>>) -> Self {
+        Self { opened: opened.into_iter(), receiver }
+    }
+
+    /// The next event; `None` once the node has closed.
+    pub async fn next(&mut self) -> Option<Event> {
+        if let Some(event) = self.opened.next() {
+            return Some(event);
+        }
+        match self.receiver.as_mut()?.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Missed { count }),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+/// An error of a task that was cut short.
+pub(crate) fn closed(what: &str) -> Error {
+    Error::new(ErrorKind::Closed, format!("{what} has been closed"))
+}

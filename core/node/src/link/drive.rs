@@ -1,0 +1,197 @@
+//! The task of a connection: moves bytes between the pipe and the session until both have ended.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use p2pchan_proto::channel::{Event, Reason, Transmit};
+use tokio::time::Sleep;
+
+use super::{Link, Shared};
+use crate::{
+    clock::Clock,
+    transport::{BATCH, Pipe},
+};
+
+/// Rounds of writing and reading before other tasks of the thread get their turn. A round reads up
+/// to 128 KiB, so that what was read is taken while it is still in the cache.
+const ROUNDS: usize = 2;
+/// How long a closed connection may take to say goodbye, and to hear the other side's: its last
+/// word would be lost if the socket were closed while something is unread.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What the driver asks the node, never while it holds the link's lock.
+pub(crate) trait Driver: Send {
+    /// An event that is not only for those who wait on a channel.
+    fn handle_event(&mut self, link: &Arc<Link>, event: Event);
+}
+
+/// Drives a link to its end and returns why it ended.
+pub(crate) async fn drive(
+    link: Arc<Link>,
+    pipe: Box<dyn Pipe>,
+    clock: Clock,
+    mut node: impl Driver,
+) -> Reason {
+    let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+    let mut drive = Drive { link, pipe, clock, lost: false };
+    let reason = poll_fn(|context| drive.poll(context, timer.as_mut(), &mut node)).await;
+    if !drive.lost {
+        let _ = tokio::time::timeout(GOODBYE, drive.say_goodbye()).await;
+    }
+    reason
+}
+
+struct Drive {
+    link: Arc<Link>,
+    pipe: Box<dyn Pipe>,
+    clock: Clock,
+    /// The transport is of no more use.
+    lost: bool,
+}
+
+impl Drive {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        node: &mut impl Driver,
+    ) -> Poll<Reason> {
+        self.register(context.waker());
+        for _ in 0..ROUNDS {
+            let moved = self.poll_pipe(context);
+            self.handle_events(node);
+            if let Some(reason) = self.link.lock().session.closed() {
+                return Poll::Ready(reason.clone());
+            }
+            if !moved && self.poll_timer(context, timer.as_mut()).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn register(&self, waker: &Waker) {
+        let mut shared = self.link.lock();
+        match &mut shared.driver {
+            Some(driver) => driver.clone_from(waker),
+            driver => *driver = Some(waker.clone()),
+        }
+    }
+
+    /// Writes and reads what is possible. Whether anything moved.
+    fn poll_pipe(&mut self, context: &mut Context<'_>) -> bool {
+        let sent = self.poll_send(context);
+        let received = self.poll_receive(context);
+        match sent.and_then(|sent| received.map(|received| sent || received)) {
+            Ok(moved) => moved,
+            Err(error) => {
+                self.lost = true;
+                self.link.lock().session.handle_lost(&error.to_string());
+                false
+            }
+        }
+    }
+
+    fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+        let mut sent = false;
+        while self.pipe.poll_flush(context)?.is_ready() {
+            if !self.seal_batch()? {
+                break;
+            }
+            sent = true;
+        }
+        Ok(sent)
+    }
+
+    /// Encrypts what has gathered, up to one batch, outside the lock.
+    fn seal_batch(&mut self) -> io::Result<bool> {
+        let mut sealed = 0;
+        while sealed < BATCH {
+            let now = self.clock.now();
+            let Some(transmit) = self.link.lock().session.poll_transmit(now) else { break };
+            self.pipe.seal(&transmit.bytes)?;
+            sealed += transmit.bytes.len();
+            self.recycle(transmit);
+        }
+        Ok(sealed > 0)
+    }
+
+    fn recycle(&self, transmit: Transmit) {
+        self.link.lock().session.recycle(transmit);
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+        let now = self.clock.now();
+        let link = &self.link;
+        let mut sink = |bytes: &[u8]| link.lock().session.handle_bytes(bytes, now);
+        match self.pipe.poll_receive(context, &mut sink)? {
+            Poll::Pending => Ok(false),
+            Poll::Ready(true) => Ok(true),
+            Poll::Ready(false) => {
+                // A CLOSE that came with it has been handled; else the peer left without a word.
+                self.link.lock().session.handle_lost("the peer is gone without a word");
+                Ok(false)
+            }
+        }
+    }
+
+    fn handle_events(&mut self, node: &mut impl Driver) {
+        loop {
+            let mut shared = self.link.lock();
+            let Some(event) = shared.session.poll_event() else { return };
+            let wakers = wakers(&mut shared, &event);
+            drop(shared);
+            wakers.into_iter().for_each(Waker::wake);
+            if !matches!(event, Event::Readable(_) | Event::Writable(_)) {
+                node.handle_event(&self.link, event);
+            }
+        }
+    }
+
+    /// Sets the timer; ready if time has come and something may have changed.
+    fn poll_timer(&self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
+        let now = self.clock.now();
+        let Some(due) = self.link.lock().session.poll_timeout(now) else { return Poll::Pending };
+        if due > now {
+            let instant = self.clock.instant(due);
+            // Most polls leave the deadline as it is, or move it on: then the timer may fire early.
+            if timer.deadline() > instant || timer.is_elapsed() {
+                timer.as_mut().reset(instant);
+            }
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            return self.poll_timer(context, timer);
+        }
+        self.link.lock().session.handle_timeout(now);
+        Poll::Ready(())
+    }
+
+    /// Sends the last word, then reads until the peer has closed too.
+    async fn say_goodbye(&mut self) -> io::Result<()> {
+        self.seal_batch()?;
+        poll_fn(|context| self.pipe.poll_close(context)).await?;
+        while poll_fn(|context| self.pipe.poll_receive(context, &mut |_| {})).await? {}
+        Ok(())
+    }
+}
+
+fn wakers(shared: &mut Shared, event: &Event) -> Vec<Waker> {
+    match event {
+        Event::Readable(channel) => shared.waiting.take_reader(*channel).into_iter().collect(),
+        Event::Writable(channel) => shared.waiting.take_writers(*channel),
+        Event::Ended(channel, _) => {
+            let mut wakers = shared.waiting.take_writers(*channel);
+            wakers.extend(shared.waiting.take_reader(*channel));
+            wakers
+        }
+        _ => Vec::new(),
+    }
+}

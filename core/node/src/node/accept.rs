@@ -1,0 +1,173 @@
+//! Connections that others open.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use p2pchan_proto::{
+    address::Address,
+    book::DialId,
+    channel::{Binding, CloseCode, Reason, Session, Side},
+    node::{LinkId, Output},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    time,
+};
+
+use super::{
+    inner::{Core, Inner},
+    link_events::LinkDriver,
+};
+use crate::{
+    event::Event,
+    link::{Link, drive},
+    transport::{Pipe, Secured, tcp, tls::TlsPipe},
+};
+
+/// How long accepting rests when the operating system has no descriptors or memory left.
+const REST: Duration = Duration::from_millis(100);
+
+impl Core {
+    pub(super) fn name_link(&mut self) -> LinkId {
+        self.next_link += 1;
+        LinkId(self.next_link)
+    }
+}
+
+impl Inner {
+    /// Accepts connections until the node closes.
+    pub(super) fn accept(self: &Arc<Self>, listener: TcpListener) {
+        let inner = self.clone();
+        self.spawn_until_closing(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, from)) => inner.admit(stream, from),
+                    Err(error) => {
+                        tracing::warn!(target: "p2pchan", %error, "accepting failed");
+                        time::sleep(REST).await;
+                    }
+                }
+            }
+        });
+    }
+
+    fn admit(self: &Arc<Self>, stream: TcpStream, from: SocketAddr) {
+        let crowded_out = Arc::new(Notify::new());
+        let id = {
+            let mut core = self.core();
+            let id = core.name_link();
+            core.unproven.insert(id, crowded_out.clone());
+            if let Some(dropped) = core.admission.admit(id, from.ip())
+                && let Some(dropped) = core.unproven.remove(&dropped)
+            {
+                dropped.notify_one();
+            }
+            id
+        };
+        let inner = self.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = inner.clone().receive(id, stream, from) => {}
+                () = crowded_out.notified() => {}
+            }
+            inner.link_gone(id, from);
+        });
+    }
+
+    async fn receive(self: Arc<Self>, id: LinkId, stream: TcpStream, from: SocketAddr) {
+        let address = Address::tcp(from);
+        let handshake = async {
+            tcp::prepare(&stream)?;
+            let mut pipe = TlsPipe::server(stream, &self.tls)?;
+            let secured = pipe.handshake().await?;
+            Ok::<_, std::io::Error>((pipe, secured))
+        };
+        let handshake = time::timeout(self.settings.timeouts.handshake, handshake);
+        match self.until_closing(handshake).await {
+            None => {}
+            Some(Err(_)) => tracing::debug!(target: "p2pchan", %address, "TLS took too long"),
+            Some(Ok(Err(error))) => tracing::debug!(target: "p2pchan", %address, %error, "no TLS"),
+            Some(Ok(Ok((pipe, secured)))) => {
+                self.greet_newcomer(id, address, Box::new(pipe), &secured).await;
+            }
+        }
+    }
+
+    async fn greet_newcomer(
+        self: Arc<Self>,
+        id: LinkId,
+        address: Address,
+        pipe: Box<dyn Pipe>,
+        Secured { peer, exporter }: &Secured,
+    ) {
+        let binding = Binding::new(exporter, peer, &self.id);
+        let mut session = Session::acceptor(self.session_config(), binding, self.clock.now());
+        let decided = {
+            let mut core = self.core();
+            core.links.handle_secured(id, *peer, Side::Acceptor, Vec::new());
+            self.apply(&mut core)
+        };
+        if let Some(Output::Close(_, code)) = decided.front() {
+            session.close(*code, "");
+        } else if !self.allows(peer) {
+            let reason = "it is not on the list of the setting allow".into();
+            self.emit(Event::Refused { peer: *peer, address, reason });
+            session.close(CloseCode::Refused, "");
+        }
+        let link = Link::new(id, *peer, address, session);
+        self.run_link(link, pipe, None).await;
+    }
+
+    pub(super) fn allows(&self, peer: &p2pchan_proto::id::PeerId) -> bool {
+        self.settings.allow.as_ref().is_none_or(|allowed| allowed.contains(peer))
+    }
+
+    /// Drives a connection to its end. Whether it was open, and why it ended.
+    pub(super) async fn run_link(
+        self: &Arc<Self>,
+        link: Arc<Link>,
+        pipe: Box<dyn Pipe>,
+        dial: Option<DialId>,
+    ) -> (bool, Reason) {
+        self.core().table.insert(link.id, link.clone());
+        // Closing looks at the table after it has said so: one of the two sees the other.
+        if self.is_closing() {
+            let now = self.clock.now();
+            link.command(|shared| shared.session.shut_down(now));
+        }
+        let opened = Arc::new(AtomicBool::new(false));
+        let driver = LinkDriver { inner: self.clone(), dial, opened: opened.clone() };
+        let reason = drive(link.clone(), pipe, self.clock, driver).await;
+        let opened = opened.load(Ordering::Relaxed);
+        let mut core = self.core();
+        self.forget_link(&mut core, link.id);
+        if opened {
+            let clean = reason.code() == Some(CloseCode::Normal);
+            core.book.handle_link_closed(link.peer, clean, self.clock.now());
+        }
+        (opened, reason)
+    }
+
+    /// An accepted connection has ended, however.
+    fn link_gone(&self, id: LinkId, from: SocketAddr) {
+        let mut core = self.core();
+        core.admission.leave(id, from.ip());
+        core.unproven.remove(&id);
+        self.forget_link(&mut core, id);
+    }
+
+    /// Forgets a connection that has ended, and lets those go on who waited for that.
+    pub(super) fn forget_link(&self, core: &mut Core, id: LinkId) {
+        core.table.remove(&id);
+        core.links.handle_closed(id);
+        self.apply(core);
+        self.plans_changed.notify_one();
+    }
+}

@@ -1,0 +1,220 @@
+//! Connections that this node opens.
+
+use std::{io, sync::Arc, time::Duration};
+
+use p2pchan_proto::{
+    address::Address,
+    book::{DialId, Failure, Outcome},
+    channel::{Binding, CloseCode, Offer, Reason, Session, Side},
+    error::{Error, ErrorKind},
+    node::{LinkId, Output},
+    subject::SubjectKey,
+    wire::MAX_LISTEN,
+};
+use tokio::{sync::oneshot, time};
+
+use super::{
+    inner::{Core, Inner, random},
+    node_closed,
+};
+use crate::{
+    event::Event,
+    link::{Link, drive},
+    remote::Remote,
+    transport::{Pipe, Secured, tcp, tls::TlsPipe},
+};
+
+/// How a dial ended that did not lead to an open connection.
+struct Failed {
+    outcome: Outcome,
+    error: Error,
+}
+
+impl Failed {
+    fn new(failure: Failure, kind: ErrorKind, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        let outcome = Outcome::Failed { kind: failure, reason: reason.clone() };
+        Self { outcome, error: Error::new(kind, reason) }
+    }
+}
+
+impl Inner {
+    /// Begins a dial that the book asks for.
+    pub(super) fn dial(
+        self: &Arc<Self>,
+        core: &mut Core,
+        dial: DialId,
+        address: Address,
+        subjects: Vec<SubjectKey>,
+        patience: Duration,
+    ) {
+        self.emit(Event::Dialling { address });
+        let (inner, link) = (self.clone(), core.name_link());
+        self.tasks.spawn(async move {
+            let attempt = inner.attempt(link, dial, address, subjects, patience);
+            let Err(Failed { outcome, error }) = attempt.await else { return };
+            let connecting = {
+                let mut core = inner.core();
+                core.book.handle_dial_ended(dial, outcome.clone(), inner.clock.now());
+                core.connecting.remove(&dial)
+            };
+            inner.plans_changed.notify_one();
+            if let Outcome::Failed { .. } = outcome {
+                inner.emit(Event::DialFailed { address, error: error.clone() });
+            }
+            if let Some(connecting) = connecting {
+                let _ = connecting.send(Err(error));
+            }
+        });
+    }
+
+    /// Dials, and drives the connection to its end if it opens.
+    async fn attempt(
+        self: &Arc<Self>,
+        id: LinkId,
+        dial: DialId,
+        address: Address,
+        subjects: Vec<SubjectKey>,
+        patience: Duration,
+    ) -> Result<(), Failed> {
+        let closing = || Failed { outcome: Outcome::Cancelled, error: node_closed() };
+        let secured = time::timeout(patience, self.secure(address));
+        let secured = self.until_closing(secured).await.ok_or_else(closing)?;
+        let (pipe, secured) = secured.map_err(|_| {
+            let reason = format!("{address} did not answer within {patience:?}");
+            Failed::new(Failure::Unreachable, ErrorKind::Timeout, reason)
+        })??;
+        let (link, pipe) = self.greet(id, address, subjects, pipe, &secured).await?;
+        let (opened, reason) = self.run_link(link, pipe, Some(dial)).await;
+        if opened { Ok(()) } else { Err(not_opened(address, &secured, &reason)) }
+    }
+
+    async fn secure(&self, address: Address) -> Result<(Box<dyn Pipe>, Secured), Failed> {
+        let stream = tcp::dial(address.socket).await.map_err(|error| {
+            let reason = format!("{address} cannot be reached: {error}");
+            Failed::new(Failure::Unreachable, ErrorKind::Io, reason)
+        })?;
+        let handshake = async {
+            let mut pipe = TlsPipe::client(stream, &self.tls)?;
+            let secured = pipe.handshake().await?;
+            Ok((Box::new(pipe) as Box<dyn Pipe>, secured))
+        };
+        handshake.await.map_err(|error: io::Error| {
+            let reason = format!("{address} does not speak p2pchan: {error}");
+            match error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
+                    Failed::new(Failure::Unreachable, ErrorKind::Io, reason)
+                }
+                _ => Failed::new(Failure::NotOurs, ErrorKind::Protocol, reason),
+            }
+        })
+    }
+
+    /// Asks whether this connection is wanted, and says HELLO if so.
+    async fn greet(
+        self: &Arc<Self>,
+        id: LinkId,
+        address: Address,
+        subjects: Vec<SubjectKey>,
+        pipe: Box<dyn Pipe>,
+        Secured { peer, exporter }: &Secured,
+    ) -> Result<(Arc<Link>, Box<dyn Pipe>), Failed> {
+        let binding = Binding::new(exporter, &self.id, peer);
+        let now = self.clock.now();
+        let (code, failed) = if self.allows(peer) {
+            let mut core = self.core();
+            core.links.handle_secured(id, *peer, Side::Dialler, subjects.clone());
+            match self.apply(&mut core).pop_front() {
+                Some(Output::Close(_, CloseCode::Own)) => (CloseCode::Own, own(address)),
+                Some(Output::Close(_, code)) => (code, duplicate(address, peer)),
+                _ => {
+                    let keys = subjects
+                        .iter()
+                        .filter_map(|key| Some((*key, &**core.subjects.keys(*key)?)));
+                    let seed = random().map_err(|error| {
+                        Failed::new(Failure::Unreachable, ErrorKind::Io, error.message())
+                    })?;
+                    let offer = Offer::new(keys, &binding, &seed);
+                    drop(core);
+                    let listen = self.listening.iter().take(MAX_LISTEN).copied().collect();
+                    let observed = Some(address.socket);
+                    let config = self.session_config();
+                    let session = Session::dialler(config, binding, offer, observed, listen, now);
+                    return Ok((Link::new(id, *peer, address, session), pipe));
+                }
+            }
+        } else {
+            let reason = format!("{peer} at {address} is not on the list of the setting allow");
+            (CloseCode::Refused, Failed::new(Failure::Refused, ErrorKind::Refused, reason))
+        };
+        self.decline(id, address, binding, pipe, *peer, code).await;
+        Err(failed)
+    }
+
+    /// Tells the peer why there will be no HELLO.
+    async fn decline(
+        &self,
+        id: LinkId,
+        address: Address,
+        binding: Binding,
+        pipe: Box<dyn Pipe>,
+        peer: p2pchan_proto::id::PeerId,
+        code: CloseCode,
+    ) {
+        struct Nobody;
+        impl crate::link::Driver for Nobody {
+            fn handle_event(&mut self, _: &Arc<Link>, _: p2pchan_proto::channel::Event) {}
+        }
+        let mut session = Session::acceptor(self.session_config(), binding, self.clock.now());
+        session.close(code, "");
+        drive(Link::new(id, peer, address, session), pipe, self.clock, Nobody).await;
+    }
+
+    /// See [`super::Node::connect`].
+    pub(super) async fn connect(self: &Arc<Self>, address: Address) -> Result<Remote, Error> {
+        self.derivation.settled().await;
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut core = self.core();
+            if self.is_closing() {
+                return Err(node_closed());
+            }
+            let subjects = core.subjects.active();
+            if subjects.is_empty() {
+                let message = "connect offers the subjects of this node, and it has none; \
+                               call discover first";
+                return Err(Error::new(ErrorKind::Settings, message));
+            }
+            let dial = core.book.handle_manual(address, subjects, self.clock.now())?;
+            core.connecting.insert(dial, sender);
+        }
+        self.plans_changed.notify_one();
+        receiver.await.unwrap_or_else(|_| Err(node_closed()))
+    }
+}
+
+fn own(address: Address) -> Failed {
+    let error = Error::new(ErrorKind::Refused, format!("{address} leads back to this node"));
+    Failed { outcome: Outcome::Own, error }
+}
+
+fn duplicate(address: Address, peer: &p2pchan_proto::id::PeerId) -> Failed {
+    let message = format!("{peer} at {address} is connected already");
+    let error = Error::new(ErrorKind::Closed, message);
+    Failed { outcome: Outcome::Duplicate(*peer), error }
+}
+
+/// What it means for the address that the handshake ended without opening.
+fn not_opened(address: Address, secured: &Secured, reason: &Reason) -> Failed {
+    let failure = match reason.code() {
+        Some(CloseCode::Own) => return own(address),
+        Some(CloseCode::Duplicate | CloseCode::Replaced) => {
+            return duplicate(address, &secured.peer);
+        }
+        Some(CloseCode::NoSubject | CloseCode::Protocol) => Failure::NotOurs,
+        Some(CloseCode::Busy | CloseCode::Refused) => Failure::Refused,
+        _ => Failure::Unreachable,
+    };
+    let kind = reason.to_error().map_or(ErrorKind::Closed, |error| error.kind());
+    Failed::new(failure, kind, format!("{address}: {reason}"))
+}

@@ -1,0 +1,63 @@
+//! The handle of a subject that is being discovered.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use p2pchan_proto::{error::Error, subject::SubjectKey};
+use tokio::sync::watch;
+
+use super::{inner::Inner, node_closed};
+
+/// A subject that is being discovered. Dropping it changes nothing; the node goes on until
+/// [`stop`](Self::stop) or [`Node::stop_discover`](super::Node::stop_discover).
+pub struct Discovery {
+    inner: Weak<Inner>,
+    key: SubjectKey,
+    subject: Arc<str>,
+    outstanding: Option<watch::Receiver<usize>>,
+}
+
+impl Discovery {
+    pub(super) fn new(
+        inner: &Arc<Inner>,
+        key: SubjectKey,
+        subject: Arc<str>,
+        outstanding: Option<watch::Receiver<usize>>,
+    ) -> Self {
+        Self { inner: Arc::downgrade(inner), key, subject, outstanding }
+    }
+
+    /// The phrase, or a raw topic as hexadecimal digits.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Waits until the first announcement stands with every discovery service, so that others can
+    /// find this node. Ready at once if there is nothing to announce: no listener, no service.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) if the discovery or the node ends before.
+    pub async fn flushed(&self) -> Result<(), Error> {
+        let mut outstanding = self.outstanding.clone().ok_or_else(node_closed)?;
+        let result = outstanding.wait_for(|left| *left == 0).await;
+        result.map(|_| ()).map_err(|_| crate::event::closed("the discovery"))
+    }
+
+    /// Withdraws the announcement and stops looking. Open remotes live on.
+    pub fn stop(self) {
+        let Some(inner) = self.inner.upgrade() else { return };
+        let mut core = inner.core();
+        if core.subjects.stop(self.key) {
+            core.book.handle_subject_stopped(self.key);
+        }
+    }
+}
+
+impl fmt::Debug for Discovery {
+    /// Never the subject, which is a secret of its users.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovery").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,377 @@
+//! What all tasks of a node share, and how the decisions of its machines become actions.
+//!
+//! The machines of `p2pchan-proto` that look across connections (`Links`, `Admission`, `Book`) live
+//! behind one lock, [`Core`], that is held for short calls only. Lock order: core, then one link.
+//! Programs' code (hooks, discovery services) is never called under a lock.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use p2pchan_proto::{
+    address::Address,
+    book::{self, Book, DialId},
+    channel::{Budget, CloseCode, Config, Opened, Reason},
+    error::Error,
+    id::PeerId,
+    node::{Admission, LinkId, Links, Output},
+    settings::Settings,
+    subject::SubjectKey,
+    wire::Hello,
+};
+use tokio::{
+    runtime,
+    sync::{Notify, broadcast, mpsc, oneshot, watch},
+};
+
+use super::{
+    builder::RefuseHook,
+    subjects::{Derivation, Subjects},
+};
+use crate::{
+    clock::Clock,
+    discovery::DiscoveryService,
+    event::{self, Event, Events},
+    link::Link,
+    remote::{Remote, State},
+    tasks::Tasks,
+    transport::TlsConfigs,
+};
+
+/// How much longer than `timeouts.close` closing may take: saying goodbye, and one turn of each task.
+const CLOSING: Duration = Duration::from_secs(3);
+
+pub(super) struct Inner {
+    pub(super) id: PeerId,
+    pub(super) settings: Settings,
+    pub(super) tls: TlsConfigs,
+    pub(super) listening: Arc<[Address]>,
+    pub(super) services: Vec<Arc<dyn DiscoveryService>>,
+    pub(super) refuse: Option<RefuseHook>,
+    pub(super) runtime: runtime::Handle,
+    pub(super) tasks: Tasks,
+    pub(super) clock: Clock,
+    /// Gone once the node has closed, so that listeners end.
+    events: Mutex<Option<broadcast::Sender<Event>>>,
+    /// What was opened at the start; every listener is told first.
+    pub(super) opened: Vec<Event>,
+    pub(super) closing: watch::Sender<bool>,
+    /// The plans of [`Core`] may have changed.
+    pub(super) plans_changed: Notify,
+    pub(super) derivation: Derivation,
+    session_config: Config,
+    core: Mutex<Core>,
+}
+
+/// The machines, and the tables that connect them with tasks.
+pub(super) struct Core {
+    pub(super) links: Links,
+    pub(super) admission: Admission,
+    pub(super) book: Book,
+    pub(super) subjects: Subjects,
+    /// Connections with a session; bounded by admission and `limits.remotes`.
+    pub(super) table: BTreeMap<LinkId, Arc<Link>>,
+    /// Who waits for `connect`; bounded by the book.
+    pub(super) connecting: BTreeMap<DialId, oneshot::Sender<Result<Remote, Error>>>,
+    /// Open remotes; bounded by `limits.remotes` times `limits.channels`.
+    pub(super) remotes: BTreeMap<(LinkId, u64), Arc<State>>,
+    pub(super) incoming: Option<mpsc::Sender<Remote>>,
+    /// Accepted connections that have not proved a subject; how to drop them.
+    pub(super) unproven: BTreeMap<LinkId, Arc<Notify>>,
+    /// HELLOs that match nothing while subjects are still being derived; bounded by admission.
+    pub(super) undecided: Vec<(LinkId, Hello)>,
+    pub(super) next_link: u64,
+}
+
+pub(super) struct Parts {
+    pub(super) id: PeerId,
+    pub(super) settings: Settings,
+    pub(super) tls: TlsConfigs,
+    pub(super) listening: Arc<[Address]>,
+    pub(super) services: Vec<Arc<dyn DiscoveryService>>,
+    pub(super) refuse: Option<RefuseHook>,
+    pub(super) incoming: mpsc::Sender<Remote>,
+    pub(super) runtime: runtime::Handle,
+    pub(super) opened: Vec<Event>,
+}
+
+/// Unpredictable bytes.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        let kind = p2pchan_proto::error::ErrorKind::Io;
+        Error::new(kind, format!("the operating system has no randomness: {error}"))
+    })?;
+    Ok(bytes)
+}
+
+impl Inner {
+    pub(super) fn new(parts: Parts) -> Result<Arc<Self>, Error> {
+        let Parts { id, settings, tls, listening, services, refuse, incoming, runtime, opened } =
+            parts;
+        let limits = &settings.limits;
+        let book_config = book::Config {
+            dials: limits.dials,
+            pending: limits.dials_pending,
+            patience: settings.timeouts.dial,
+            ..book::Config::default()
+        };
+        let mut book = Book::new(book_config, u64::from_le_bytes(random()?));
+        listening.iter().for_each(|address| book.handle_own_address(*address));
+        let core = Core {
+            links: Links::new(id, limits.remotes),
+            admission: Admission::new(limits.unproven),
+            book,
+            subjects: Subjects::default(),
+            table: BTreeMap::new(),
+            connecting: BTreeMap::new(),
+            remotes: BTreeMap::new(),
+            incoming: Some(incoming),
+            unproven: BTreeMap::new(),
+            undecided: Vec::new(),
+            next_link: 0,
+        };
+        Ok(Arc::new(Self {
+            id,
+            session_config: session_config(&settings),
+            settings,
+            tls,
+            listening,
+            services,
+            refuse,
+            tasks: Tasks::new(runtime.clone()),
+            runtime,
+            clock: Clock::start(),
+            events: Mutex::new(Some(broadcast::channel(event::WAITING).0)),
+            opened,
+            closing: watch::channel(false).0,
+            plans_changed: Notify::new(),
+            derivation: Derivation::default(),
+            core: Mutex::new(core),
+        }))
+    }
+
+    pub(super) fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn session_config(&self) -> Config {
+        self.session_config.clone()
+    }
+
+    pub(super) fn emit(&self, event: Event) {
+        tracing::debug!(target: "p2pchan", ?event);
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody listens: nobody wants to know.
+        let _ = events.as_ref().map(|events| events.send(event));
+    }
+
+    pub(super) fn events(&self) -> Events {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        Events::new(self.opened.clone(), events.as_ref().map(broadcast::Sender::subscribe))
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Runs a task that ends when the node closes.
+    pub(super) fn spawn_until_closing(
+        self: &Arc<Self>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let inner = self.clone();
+        self.tasks.spawn(async move {
+            let _ = inner.until_closing(task).await;
+        });
+    }
+
+    /// What a future comes to, unless the node closes first.
+    pub(super) async fn until_closing<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            result = future => Some(result),
+            _ = closing.wait_for(|closing| *closing) => None,
+        }
+    }
+
+    /// The task that dials when the book says so, and lets held newcomers in when their time comes.
+    pub(super) fn drive_plans(self: &Arc<Self>) {
+        let inner = self.clone();
+        self.spawn_until_closing(async move {
+            loop {
+                let changed = inner.plans_changed.notified();
+                let due = inner.advance_plans();
+                match due {
+                    None => changed.await,
+                    Some(due) => {
+                        let _ = tokio::time::timeout_at(inner.clock.instant(due), changed).await;
+                    }
+                }
+            }
+        });
+    }
+
+    fn advance_plans(self: &Arc<Self>) -> Option<p2pchan_proto::time::Time> {
+        let now = self.clock.now();
+        let mut core = self.core();
+        core.book.handle_timeout(now);
+        core.links.handle_timeout(now);
+        self.apply(&mut core);
+        while let Some(output) = core.book.poll_output() {
+            match output {
+                book::Output::Dial { dial, address, subjects, patience } => {
+                    self.dial(&mut core, dial, address, subjects, patience);
+                }
+                book::Output::Offer { peer, subject } => {
+                    if let Some(link) = core.links.open_link(&peer) {
+                        self.offer(&core, link, &[subject]);
+                    }
+                }
+            }
+        }
+        [core.book.poll_timeout(), core.links.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// Carries out what [`Links`] decided. Decisions on connections that have no session yet (the
+    /// caller's own) are returned.
+    pub(super) fn apply(&self, core: &mut Core) -> VecDeque<Output> {
+        let mut own = VecDeque::new();
+        while let Some(output) = core.links.poll_output() {
+            match output {
+                Output::Greet(_) => own.push_back(output),
+                Output::Close(link, code) => match core.table.get(&link) {
+                    Some(link) => link.command(|shared| shared.session.close(code, "")),
+                    None => own.push_back(output),
+                },
+                Output::Welcome(link) => self.welcome(core, link),
+                Output::Probe(link) => {
+                    let now = self.clock.now();
+                    if let Some(link) = core.table.get(&link) {
+                        link.command(|shared| shared.session.ping(now));
+                    }
+                }
+                Output::Offer(link, subjects) => self.offer(core, link, &subjects),
+            }
+        }
+        own
+    }
+
+    fn welcome(&self, core: &mut Core, link: LinkId) {
+        let Some(link) = core.table.get(&link).cloned() else { return };
+        let now = self.clock.now();
+        let opened = link.command(|shared| {
+            let (common, offered) = shared.held.take().unwrap_or_default();
+            shared.session.welcome(&common, offered, Some(link.address.socket), now)
+        });
+        core.admission.leave(link.id, link.address.socket.ip());
+        core.unproven.remove(&link.id);
+        self.open_remotes(core, &link, &opened, None);
+    }
+
+    /// Offers further subjects on an open connection.
+    pub(super) fn offer(&self, core: &Core, link: LinkId, subjects: &[SubjectKey]) {
+        let (Some(link), Ok(seed)) = (core.table.get(&link), random()) else { return };
+        link.command(|shared| {
+            let wanted: Vec<_> = subjects
+                .iter()
+                .filter(|key| shared.session.has_room_for(**key))
+                .filter_map(|key| Some((*key, &**core.subjects.keys(*key)?)))
+                .collect();
+            if !wanted.is_empty() {
+                shared.session.offer(wanted, &seed);
+            }
+        });
+    }
+
+    /// Shows the program remotes for channels that opened. The first one goes to `connecting`.
+    pub(super) fn open_remotes(
+        &self,
+        core: &mut Core,
+        link: &Arc<Link>,
+        opened: &[Opened],
+        mut connecting: Option<oneshot::Sender<Result<Remote, Error>>>,
+    ) {
+        for Opened { channel, subject } in opened {
+            let Some(name) = core.subjects.opened(*subject) else {
+                // The subject was stopped while it was being proved.
+                link.call(|shared| ((), shared.session.reset(*channel, CloseCode::Refused)));
+                link.command(|_| ());
+                continue;
+            };
+            let state = State::new(link.clone(), *channel, *subject, name.clone(), self.clock);
+            core.remotes.insert((link.id, channel.0), state.clone());
+            let (peer, address) = (link.peer, link.address);
+            self.emit(Event::RemoteOpened { peer, subject: name, address });
+            let remote = Remote::new(state);
+            match connecting.take() {
+                // Whoever asked may have gone; then the remote ends by being dropped.
+                Some(connecting) => drop(connecting.send(Ok(remote))),
+                None => self.hand_over(core, remote),
+            }
+        }
+    }
+
+    fn hand_over(&self, core: &Core, remote: Remote) {
+        let Some(incoming) = &core.incoming else { return };
+        if let Err(error) = incoming.try_send(remote) {
+            let remote = error.into_inner();
+            let reason = format!(
+                "{} remotes wait for the program already; see limits.waiting",
+                self.settings.limits.waiting
+            );
+            self.emit(Event::Refused { peer: remote.peer(), address: remote.address(), reason });
+            remote.refuse();
+        }
+    }
+
+    /// A channel has ended.
+    pub(super) fn remote_ended(&self, link: &Link, channel: u64, reason: Reason) {
+        let mut core = self.core();
+        let Some(state) = core.remotes.remove(&(link.id, channel)) else { return };
+        core.subjects.ended(state.key);
+        drop(core);
+        let _ = state.ended.set(reason.clone());
+        self.emit(Event::RemoteEnded { peer: link.peer, subject: state.subject.clone(), reason });
+    }
+
+    /// See [`super::Node::close`]. A second call waits for the first.
+    pub(super) async fn close(&self) {
+        self.closing.send_replace(true);
+        let links: Vec<_> = {
+            let mut core = self.core();
+            core.incoming = None;
+            core.subjects.stop_all();
+            core.connecting.clear();
+            core.table.values().cloned().collect()
+        };
+        let now = self.clock.now();
+        for link in &links {
+            link.command(|shared| shared.session.shut_down(now));
+        }
+        let limit = self.settings.timeouts.close + CLOSING;
+        if tokio::time::timeout(limit, self.tasks.ended()).await.is_err() {
+            self.tasks.abort();
+            self.tasks.ended().await;
+        }
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+fn session_config(settings: &Settings) -> Config {
+    let (limits, timeouts) = (&settings.limits, &settings.timeouts);
+    Config {
+        max_message: limits.message as u64,
+        window: limits.window as u64,
+        high_water: limits.high_water,
+        low_water: limits.low_water,
+        channels: limits.channels,
+        handshake_timeout: timeouts.handshake,
+        close_timeout: timeouts.close,
+        ping_interval: timeouts.ping,
+        idle_timeout: timeouts.idle,
+        budget: Budget::new(limits.reassembly as u64),
+    }
+}

@@ -1,0 +1,177 @@
+//! The node: one identity, its listeners, discovery services, connections and remotes.
+//!
+//! # Layout
+//! - here: what programs call.
+//! - `builder`: settings in, a running node out.
+//! - `inner`: what all tasks of a node share, and how decisions of the machines become actions.
+//! - `accept`, `dial`: connections in and out, up to the handshake.
+//! - `link_events`: what happens on open connections.
+//! - `subjects`: deriving keys, one at a time; `search`: asking the discovery services.
+
+mod accept;
+mod builder;
+mod dial;
+mod discovery;
+mod inner;
+mod link_events;
+mod search;
+mod subjects;
+
+use std::{fmt, sync::Arc};
+
+pub use builder::{Builder, Newcomer};
+pub use discovery::Discovery;
+use inner::Inner;
+use p2pchan_proto::{
+    address::Address,
+    error::{Error, ErrorKind},
+    id::PeerId,
+    subject::SubjectName,
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    event::{Events, closed},
+    remote::Remote,
+};
+
+/// A running node. Cloning it gives another handle to the same node; when the last one is dropped,
+/// the node closes in the background.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), p2pchan::Error> {
+/// use p2pchan::Node;
+///
+/// // Two programs; in real life they find each other through a discovery service.
+/// let near = Node::builder().set("listen", "127.0.0.1:0").start().await?;
+/// let far = Node::builder().start().await?;
+/// near.discover("My Cool Service 1.0")?;
+/// far.discover("My Cool Service 1.0")?;
+///
+/// let to_near = far.connect(near.addresses()[0]).await?;
+/// let mut to_far = near.next_remote().await.expect("the node runs");
+/// to_near.send("Hello, dude!").await?;
+/// let message = to_far.recv().await?.expect("the channel is open");
+/// assert_eq!(message.as_text(), Some("Hello, dude!"));
+/// # near.close().await;
+/// # far.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Node {
+    handle: Arc<Handle>,
+}
+
+/// Closes the node when the last handle goes.
+struct Handle {
+    inner: Arc<Inner>,
+    incoming: Mutex<tokio::sync::mpsc::Receiver<Remote>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let inner = self.inner.clone();
+        self.inner.runtime.spawn(async move { inner.close().await });
+    }
+}
+
+impl Node {
+    /// Begins with the default settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// This node's identity.
+    pub fn id(&self) -> PeerId {
+        self.handle.inner.id
+    }
+
+    /// Where this node accepts connections. An unspecified IP address stands for all of the machine.
+    pub fn addresses(&self) -> Vec<Address> {
+        self.handle.inner.listening.to_vec()
+    }
+
+    /// Announces a subject (1 to 256 bytes of UTF-8 without NUL), and looks for others who have it.
+    /// Their remotes come from [`next_remote`](Self::next_remote). Returns at once; deriving the keys
+    /// takes some 20 ms in the background. Discovering a subject again is the same discovery.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a malformed subject, or one that is discovered with another secret;
+    /// [`ErrorKind::Refused`] beyond `limits.subjects`; [`ErrorKind::Closed`] once the node has closed.
+    pub fn discover(&self, subject: &str) -> Result<Discovery, Error> {
+        self.handle.inner.discover(SubjectName::phrase(subject)?, None)
+    }
+
+    /// As [`discover`](Self::discover), but only those who have the same `secret` (of the same form as
+    /// a subject) get a remote: whoever guessed the subject can find, not connect.
+    ///
+    /// # Errors
+    /// As [`discover`](Self::discover).
+    pub fn discover_with_secret(&self, subject: &str, secret: &str) -> Result<Discovery, Error> {
+        p2pchan_proto::subject::check_secret(secret)?;
+        self.handle.inner.discover(SubjectName::phrase(subject)?, Some(secret))
+    }
+
+    /// As [`discover`](Self::discover) for 32 bytes that are as strong as a key; they are not
+    /// stretched.
+    ///
+    /// # Errors
+    /// As [`discover`](Self::discover).
+    pub fn discover_topic(&self, topic: [u8; 32]) -> Result<Discovery, Error> {
+        self.handle.inner.discover(SubjectName::Topic(topic), None)
+    }
+
+    /// Withdraws a subject's announcement and stops looking. Open remotes live on. A subject that is
+    /// not discovered is left so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a malformed subject.
+    pub fn stop_discover(&self, subject: &str) -> Result<(), Error> {
+        self.handle.inner.stop_discover(&SubjectName::phrase(subject)?);
+        Ok(())
+    }
+
+    /// Dials an address now and offers all subjects of this node. The remote that it returns is not
+    /// given by [`next_remote`](Self::next_remote); those for further common subjects are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`] if no subject is discovered, [`ErrorKind::Closed`] if the peer is
+    /// connected already, [`ErrorKind::Auth`] if no subject is common, [`ErrorKind::Timeout`],
+    /// [`ErrorKind::Io`] and so on if it cannot be reached.
+    pub async fn connect(&self, address: Address) -> Result<Remote, Error> {
+        self.handle.inner.connect(address).await
+    }
+
+    /// The next remote that opened; `None` once the node has closed. Remotes that nobody takes wait,
+    /// up to `limits.waiting`; then newcomers are refused.
+    pub async fn next_remote(&self) -> Option<Remote> {
+        self.handle.incoming.lock().await.recv().await
+    }
+
+    /// What the node has open and what it does from now on, for people and logs.
+    pub fn events(&self) -> Events {
+        self.handle.inner.events()
+    }
+
+    /// Ends everything: announcements are withdrawn, what was sent goes out, remotes end, sockets and
+    /// tasks are gone when this is ready, within `timeouts.close` and a little.
+    pub async fn close(&self) {
+        self.handle.inner.close().await;
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+fn node_closed() -> Error {
+    closed("the node")
+}
+
+fn refused(message: String) -> Error {
+    Error::new(ErrorKind::Refused, message)
+}

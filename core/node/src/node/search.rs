@@ -1,0 +1,185 @@
+//! Asking one discovery service for one subject, when the schedule says so.
+
+use std::{future::pending, pin::Pin, sync::Arc};
+
+use p2pchan_proto::{
+    book::{Action, Backoff, Noted, Pace, Schedule, Step},
+    error::Error,
+    subject::SubjectKey,
+};
+use tokio::time;
+
+use super::{
+    inner::{Inner, random},
+    subjects::Watched,
+};
+use crate::{
+    discovery::{DiscoveryService, Found, Topic},
+    event::Event,
+};
+
+type Running = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// One service and one subject.
+struct Search {
+    inner: Arc<Inner>,
+    watched: Watched,
+    service: Arc<dyn DiscoveryService>,
+    source: Arc<str>,
+    topic: Topic,
+    found: Found,
+    schedule: Schedule,
+    running: Option<(Action, Running)>,
+    flushed: bool,
+    stopping: bool,
+}
+
+/// What a search waits for.
+enum Input {
+    Done(Action, Result<(), Error>),
+    Time,
+    Stop,
+    Alone(bool),
+}
+
+impl Inner {
+    /// Runs the search until the subject is stopped and its announcement withdrawn.
+    pub(super) fn search(
+        self: &Arc<Self>,
+        key: SubjectKey,
+        watched: Watched,
+        service: Arc<dyn DiscoveryService>,
+    ) {
+        let source: Arc<str> = service.name().into();
+        let topic = Topic::new(watched.keys.clone(), self.listening.clone());
+        let (now, listening) = (self.clock.now(), !self.listening.is_empty());
+        let seed = random().map(u64::from_le_bytes).unwrap_or_default();
+        let search = Search {
+            inner: self.clone(),
+            found: self.found(key, source.clone(), watched.label.clone()),
+            schedule: Schedule::new(self.pace(), listening, seed, now),
+            watched,
+            service,
+            source,
+            topic,
+            running: None,
+            flushed: false,
+            stopping: false,
+        };
+        self.tasks.spawn(search.run());
+    }
+
+    fn pace(&self) -> Pace {
+        let discovery = &self.settings.discovery;
+        let pair =
+            |interval: &p2pchan_proto::settings::Interval| (interval.shortest, interval.longest);
+        let alone = &discovery.lookup_interval_alone;
+        Pace {
+            announce: pair(&discovery.announce_interval),
+            look_up: pair(&discovery.lookup_interval),
+            alone: Backoff { first: alone.shortest, most: alone.longest },
+        }
+    }
+
+    fn found(self: &Arc<Self>, key: SubjectKey, source: Arc<str>, subject: Arc<str>) -> Found {
+        let inner = Arc::downgrade(self);
+        Found::new(move |address| {
+            let Some(inner) = inner.upgrade() else { return };
+            let now = inner.clock.now();
+            let noted = inner.core().book.handle_candidate(address, &source, key, now);
+            if let Noted::New | Noted::Further = noted {
+                let (source, subject) = (source.clone(), subject.clone());
+                inner.emit(Event::Found { source, subject, address });
+            }
+            inner.plans_changed.notify_one();
+        })
+    }
+}
+
+impl Search {
+    async fn run(mut self) {
+        let clock = self.inner.clock;
+        while self.act() {
+            let due = self.schedule.poll_timeout().map(|due| clock.instant(due));
+            match self.next_input(due).await {
+                Input::Done(action, result) => self.done(action, result),
+                Input::Time => self.schedule.handle_timeout(clock.now()),
+                Input::Stop => {
+                    self.stopping = true;
+                    self.schedule.handle_stop(clock.now());
+                }
+                Input::Alone(alone) => self.schedule.handle_alone(alone, clock.now()),
+            }
+        }
+    }
+
+    async fn next_input(&mut self, due: Option<time::Instant>) -> Input {
+        let Self { running, watched, stopping, .. } = self;
+        let Watched { stop, remotes, .. } = watched;
+        tokio::select! {
+            (action, result) = finished(running) => Input::Done(action, result),
+            () = sleep_until(due) => Input::Time,
+            _ = stop.wait_for(|stop| *stop), if !*stopping => Input::Stop,
+            Ok(()) = remotes.changed() => Input::Alone(*remotes.borrow_and_update() == 0),
+        }
+    }
+
+    /// Does what the schedule says. Whether there is anything left to wait for.
+    fn act(&mut self) -> bool {
+        while let Some(step) = self.schedule.poll_output() {
+            match step {
+                Step::Begin(action) => self.running = Some((action, self.begin(action))),
+                Step::Cut(action) => {
+                    self.running = None;
+                    self.schedule.handle_done(action, false, self.inner.clock.now());
+                }
+            }
+        }
+        if !self.flushed && self.schedule.flushed() {
+            self.flushed = true;
+            self.watched.outstanding.send_modify(|left| *left = left.saturating_sub(1));
+        }
+        !self.schedule.finished()
+    }
+
+    fn begin(&self, action: Action) -> Running {
+        let (service, topic) = (self.service.clone(), self.topic.clone());
+        let found = self.found.clone();
+        let limit = self.inner.settings.timeouts.close;
+        match action {
+            Action::Announce => Box::pin(async move { service.announce(&topic).await }),
+            Action::LookUp => Box::pin(async move { service.look_up(&topic, &found).await }),
+            Action::Withdraw => Box::pin(async move {
+                let _ = time::timeout(limit, service.withdraw(&topic)).await;
+                Ok(())
+            }),
+        }
+    }
+
+    fn done(&mut self, action: Action, result: Result<(), Error>) {
+        self.running = None;
+        self.schedule.handle_done(action, result.is_ok(), self.inner.clock.now());
+        let (source, subject) = (self.source.clone(), self.watched.label.clone());
+        match (action, result) {
+            (Action::Announce, Ok(())) => self.inner.emit(Event::Announced { source, subject }),
+            (_, Err(error)) => {
+                self.inner.emit(Event::DiscoveryFailed { source, subject, error });
+            }
+            (_, Ok(())) => {}
+        }
+    }
+}
+
+async fn finished(running: &mut Option<(Action, Running)>) -> (Action, Result<(), Error>) {
+    match running {
+        Some((action, future)) => (*action, future.await),
+        None => pending().await,
+    }
+}
+
+async fn sleep_until(due: Option<time::Instant>) {
+    match due {
+        Some(due) => time::sleep_until(due).await,
+        None => pending().await,
+    }
+}

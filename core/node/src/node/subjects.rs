@@ -1,0 +1,289 @@
+//! The subjects of a node: their keys, who looks for them, how many remotes they have.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use p2pchan_proto::{
+    error::{Error, ErrorKind},
+    subject::{Subject, SubjectKey, SubjectName},
+};
+use tokio::sync::{Mutex, watch};
+use zeroize::Zeroizing;
+
+use super::{discovery::Discovery, inner::Inner, node_closed, refused};
+use crate::event::Event;
+
+/// Stopped subjects whose keys are kept, so that discovering them again costs nothing.
+const KEPT: usize = 256;
+
+/// All subjects that are, or lately were, discovered. Bounded by `limits.subjects` and [`KEPT`].
+#[derive(Default)]
+pub(super) struct Subjects {
+    entries: BTreeMap<SubjectKey, Entry>,
+    next: u32,
+}
+
+struct Entry {
+    name: SubjectName,
+    secret: Option<Zeroizing<String>>,
+    label: Arc<str>,
+    keys: Option<Arc<Subject>>,
+    remotes: watch::Sender<usize>,
+    search: Option<Search>,
+}
+
+/// A subject that is being discovered.
+struct Search {
+    stop: watch::Sender<bool>,
+    /// Steps until the first announcement stands everywhere: deriving, and one for each service.
+    outstanding: watch::Sender<usize>,
+}
+
+/// One derivation at a time: each takes 19 MiB.
+pub(super) struct Derivation {
+    turn: Mutex<()>,
+    pending: watch::Sender<usize>,
+}
+
+impl Default for Derivation {
+    fn default() -> Self {
+        Self { turn: Mutex::default(), pending: watch::channel(0).0 }
+    }
+}
+
+impl Derivation {
+    /// Waits until nothing is being derived.
+    pub(super) async fn settled(&self) {
+        let _ = self.pending.subscribe().wait_for(|pending| *pending == 0).await;
+    }
+
+    async fn derive(
+        &self,
+        name: SubjectName,
+        secret: Option<Zeroizing<String>>,
+    ) -> Result<Subject, Error> {
+        let _turn = self.turn.lock().await;
+        let secret = move || secret.as_ref().map(|secret| secret.as_str().to_owned());
+        let derive = move || {
+            Subject::derive(name, secret().map(Zeroizing::new).as_ref().map(|it| it.as_str()))
+        };
+        match tokio::task::spawn_blocking(derive).await {
+            Ok(result) => result,
+            Err(error) => Err(Error::new(ErrorKind::Internal, format!("deriving keys: {error}"))),
+        }
+    }
+}
+
+/// What a search task needs to know of its subject.
+pub(super) struct Watched {
+    pub(super) label: Arc<str>,
+    pub(super) keys: Arc<Subject>,
+    pub(super) remotes: watch::Receiver<usize>,
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) outstanding: watch::Sender<usize>,
+}
+
+impl Subjects {
+    /// The keys of a subject that is being discovered.
+    pub(super) fn keys(&self, key: SubjectKey) -> Option<&Arc<Subject>> {
+        let entry = self.entries.get(&key)?;
+        entry.search.as_ref()?;
+        entry.keys.as_ref()
+    }
+
+    /// All subjects that can be proved.
+    pub(super) fn all(&self) -> Vec<(SubjectKey, Arc<Subject>)> {
+        self.active().into_iter().filter_map(|key| Some((key, self.keys(key)?.clone()))).collect()
+    }
+
+    /// All subjects that are being discovered.
+    pub(super) fn active(&self) -> Vec<SubjectKey> {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| entry.search.is_some())
+            .map(|(key, _)| *key)
+            .collect()
+    }
+
+    pub(super) fn is_deriving(&self) -> bool {
+        self.entries.values().any(|entry| entry.search.is_some() && entry.keys.is_none())
+    }
+
+    pub(super) fn label(&self, key: SubjectKey) -> Option<Arc<str>> {
+        self.entries.get(&key).map(|entry| entry.label.clone())
+    }
+
+    /// A remote opened; the label of its subject, unless that is not discovered any more.
+    pub(super) fn opened(&mut self, key: SubjectKey) -> Option<Arc<str>> {
+        let entry = self.entries.get(&key).filter(|entry| entry.search.is_some())?;
+        entry.remotes.send_modify(|count| *count += 1);
+        Some(entry.label.clone())
+    }
+
+    /// A remote ended.
+    pub(super) fn ended(&mut self, key: SubjectKey) {
+        if let Some(entry) = self.entries.get(&key) {
+            entry.remotes.send_modify(|count| *count = count.saturating_sub(1));
+        }
+    }
+
+    /// Stops a search; whether there was one.
+    pub(super) fn stop(&mut self, key: SubjectKey) -> bool {
+        let search = self.entries.get_mut(&key).and_then(|entry| entry.search.take());
+        search.is_some_and(|search| {
+            search.stop.send_replace(true);
+            true
+        })
+    }
+
+    pub(super) fn stop_all(&mut self) {
+        for key in self.active() {
+            self.stop(key);
+        }
+    }
+
+    fn find(&self, name: &SubjectName) -> Option<SubjectKey> {
+        let entry =
+            |(_, entry): &(&SubjectKey, &Entry)| entry.name == *name && entry.search.is_some();
+        self.entries.iter().find(entry).map(|(key, _)| *key)
+    }
+
+    /// The number of a subject: the one it had before, if its keys are still known.
+    fn number(&mut self, name: &SubjectName, secret: Option<&str>) -> SubjectKey {
+        let same = |entry: &Entry| {
+            entry.name == *name && entry.secret.as_ref().map(|it| it.as_str()) == secret
+        };
+        if let Some((key, _)) = self.entries.iter().find(|(_, entry)| same(entry)) {
+            return *key;
+        }
+        self.forget_one();
+        let key = SubjectKey(self.next);
+        self.next += 1;
+        let entry = Entry {
+            name: name.clone(),
+            secret: secret.map(|secret| Zeroizing::new(secret.into())),
+            label: name.to_string().into(),
+            keys: None,
+            remotes: watch::channel(0).0,
+            search: None,
+        };
+        self.entries.insert(key, entry);
+        key
+    }
+
+    fn forget_one(&mut self) {
+        let idle = |entry: &Entry| entry.search.is_none() && *entry.remotes.borrow() == 0;
+        let mut stopped = self.entries.iter().filter(|(_, entry)| idle(entry)).map(|(key, _)| *key);
+        if let (Some(first), true) = (stopped.next(), stopped.count() + 1 >= KEPT) {
+            self.entries.remove(&first);
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn discover(
+        self: &Arc<Self>,
+        name: SubjectName,
+        secret: Option<&str>,
+    ) -> Result<Discovery, Error> {
+        let mut core = self.core();
+        if self.is_closing() {
+            return Err(node_closed());
+        }
+        let subjects = &mut core.subjects;
+        if let Some(key) = subjects.find(&name) {
+            let entry = &subjects.entries[&key];
+            if entry.secret.as_ref().map(|it| it.as_str()) != secret {
+                let message =
+                    "the subject is discovered with another secret; stop_discover it first";
+                return Err(Error::new(ErrorKind::Invalid, message));
+            }
+            let outstanding = entry.search.as_ref().map(|search| search.outstanding.subscribe());
+            return Ok(Discovery::new(self, key, entry.label.clone(), outstanding));
+        }
+        let limit = self.settings.limits.subjects;
+        if subjects.active().len() >= limit {
+            let message = format!("{limit} subjects are discovered already; see limits.subjects");
+            return Err(refused(message));
+        }
+        let key = subjects.number(&name, secret);
+        let outstanding = watch::channel(1 + self.services.len()).0;
+        let receiver = outstanding.subscribe();
+        let search = Search { stop: watch::channel(false).0, outstanding };
+        let mut label = None;
+        if let Some(entry) = subjects.entries.get_mut(&key) {
+            entry.search = Some(search);
+            label = Some(entry.label.clone());
+        }
+        drop(core);
+        self.warn_if_nobody_searches();
+        self.derive_and_search(key, name, secret.map(|secret| Zeroizing::new(secret.into())));
+        Ok(Discovery::new(self, key, label.unwrap_or_else(|| "".into()), Some(receiver)))
+    }
+
+    fn derive_and_search(
+        self: &Arc<Self>,
+        key: SubjectKey,
+        name: SubjectName,
+        secret: Option<Zeroizing<String>>,
+    ) {
+        let inner = self.clone();
+        self.derivation.pending.send_modify(|pending| *pending += 1);
+        self.tasks.spawn(async move {
+            let known = inner.core().subjects.keys(key).cloned();
+            let keys = match known {
+                Some(keys) => Ok(keys),
+                None => inner.derivation.derive(name, secret).await.map(Arc::new),
+            };
+            match keys {
+                Ok(keys) => inner.begin_search(key, keys),
+                Err(error) => {
+                    inner.emit(Event::Warning { message: error.to_string() });
+                }
+            }
+            inner.derivation.pending.send_modify(|pending| *pending -= 1);
+            inner.decide_undecided();
+        });
+    }
+
+    fn begin_search(self: &Arc<Self>, key: SubjectKey, keys: Arc<Subject>) {
+        for service in &self.services {
+            let mut core = self.core();
+            let Some(entry) = core.subjects.entries.get_mut(&key) else { return };
+            entry.keys = Some(keys.clone());
+            let Some(search) = &entry.search else { return };
+            let watched = Watched {
+                label: entry.label.clone(),
+                keys: keys.clone(),
+                remotes: entry.remotes.subscribe(),
+                stop: search.stop.subscribe(),
+                outstanding: search.outstanding.clone(),
+            };
+            drop(core);
+            self.search(key, watched, service.clone());
+        }
+        let mut core = self.core();
+        if let Some(entry) = core.subjects.entries.get_mut(&key) {
+            entry.keys = Some(keys);
+            if let Some(search) = &entry.search {
+                search.outstanding.send_modify(|left| *left -= 1);
+            }
+        }
+    }
+
+    pub(super) fn stop_discover(&self, name: &SubjectName) {
+        let mut core = self.core();
+        if let Some(key) = core.subjects.find(name) {
+            core.subjects.stop(key);
+            core.book.handle_subject_stopped(key);
+        }
+    }
+
+    fn warn_if_nobody_searches(&self) {
+        if self.services.is_empty() {
+            let message = "no discovery service is set, so this node finds nobody by itself; it can \
+                           still accept and `connect`. Set discovery.seeds or \
+                           discovery.bittorrent.bootstrap";
+            self.emit(Event::Warning { message: message.into() });
+        }
+    }
+}

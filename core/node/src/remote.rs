@@ -1,0 +1,413 @@
+//! One live channel to one peer for one subject.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use p2pchan_proto::{
+    address::{Address, TransportKind},
+    channel::{Batch, ChannelId, CloseCode, Reason, SendError, Taken},
+    error::{Error, ErrorKind},
+    id::PeerId,
+    subject::SubjectKey,
+    wire::Kind,
+};
+
+use crate::{
+    clock::Clock,
+    link::Link,
+    message::{AsMessage, Message},
+};
+
+/// What a remote and its senders share.
+pub(crate) struct State {
+    pub(crate) link: Arc<Link>,
+    pub(crate) channel: ChannelId,
+    pub(crate) key: SubjectKey,
+    pub(crate) subject: Arc<str>,
+    pub(crate) ended: OnceLock<Reason>,
+    clock: Clock,
+}
+
+impl State {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        channel: ChannelId,
+        key: SubjectKey,
+        subject: Arc<str>,
+        clock: Clock,
+    ) -> Arc<Self> {
+        Arc::new(Self { link, channel, key, subject, ended: OnceLock::new(), clock })
+    }
+
+    fn try_send(&self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
+        let send = |result: Result<bool, SendError>| match result {
+            Ok(wake) => (Ok(()), wake),
+            Err(error) => (Err(error), false),
+        };
+        self.link.call(|shared| send(shared.session.send(self.channel, kind, payload)))
+    }
+
+    fn poll_send(
+        &self,
+        context: &Context<'_>,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Poll<Result<(), SendError>> {
+        self.link.call(|shared| match shared.session.send(self.channel, kind, payload) {
+            Ok(wake) => (Poll::Ready(Ok(())), wake),
+            Err(SendError::WouldBlock) => {
+                shared.waiting.for_room(self.channel, context.waker());
+                (Poll::Pending, false)
+            }
+            Err(error) => (Poll::Ready(Err(error)), false),
+        })
+    }
+
+    /// Waits for the end; `begin` is called once, under the lock.
+    fn poll_ended(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        // Under the lock, so that no end comes between looking and waiting.
+        let mut shared = self.link.lock();
+        if let Some(reason) = self.ended.get() {
+            return Poll::Ready(reason.to_error().map_or(Ok(()), Err));
+        }
+        shared.waiting.for_room(self.channel, context.waker());
+        Poll::Pending
+    }
+
+    fn error(&self, error: SendError) -> Error {
+        let ended = || self.ended.get().and_then(Reason::to_error);
+        match error {
+            SendError::WouldBlock => Error::new(
+                ErrorKind::WouldBlock,
+                "the send buffer is full; wait for `writable`, or use `send`",
+            ),
+            SendError::TooBig(limit) => Error::new(
+                ErrorKind::TooBig,
+                format!("the peer takes messages of at most {limit} bytes; send smaller ones"),
+            ),
+            SendError::Ended(reason) => reason
+                .and_then(|reason| reason.to_error())
+                .or_else(ended)
+                .unwrap_or_else(|| crate::event::closed("the remote")),
+        }
+    }
+}
+
+/// A live, encrypted, ordered channel of messages to one peer for one subject.
+///
+/// Receive with [`recv`](Self::recv) or as a [`Stream`]; send with [`send`](Self::send), as a
+/// [`Sink`], or from elsewhere through a [`sender`](Self::sender). Messages arrive in order, whole and
+/// once, or the remote ends with a reason.
+///
+/// Dropping it ends it: what was sent still goes out, but what the peer sends is not read any more,
+/// and the peer is told so if there was anything. Use [`end`](Self::end) to wait for that.
+pub struct Remote {
+    state: Arc<State>,
+    batch: Batch,
+    paused: bool,
+}
+
+impl Remote {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self { state, batch: Batch::default(), paused: false }
+    }
+
+    /// The peer's identity, proved.
+    pub fn peer(&self) -> PeerId {
+        self.state.link.peer
+    }
+
+    /// The subject that both sides proved: the phrase, or a raw topic as hexadecimal digits.
+    pub fn subject(&self) -> &str {
+        &self.state.subject
+    }
+
+    /// The address that was dialled, or the one that the peer dialled from.
+    pub fn address(&self) -> Address {
+        self.state.link.address
+    }
+
+    /// How the peer is connected.
+    pub fn transport(&self) -> TransportKind {
+        self.address().transport
+    }
+
+    /// Whether a third peer relays the connection. Relays do not exist yet.
+    pub const fn relayed(&self) -> bool {
+        false
+    }
+
+    /// The smoothed round trip time; `None` until it was measured.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.state.link.lock().session.rtt()
+    }
+
+    /// Why the remote has ended; `None` while it has not.
+    pub fn reason(&self) -> Option<&Reason> {
+        self.state.ended.get()
+    }
+
+    /// A handle for sending from other tasks. Any number of them may exist.
+    pub fn sender(&self) -> Sender {
+        Sender { state: self.state.clone() }
+    }
+
+    /// The next message; `None` when the peer has ended the channel and everything was read.
+    /// Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// Why the channel ended, if it was not a clean end.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|context| self.poll_recv(context)).await
+    }
+
+    /// The next message if it is here already.
+    pub fn try_recv(&mut self) -> Option<Message> {
+        if self.paused { None } else { self.batch.next().or_else(|| self.take().ok()?) }
+            .map(Message::from)
+    }
+
+    fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        if self.paused {
+            self.state.link.lock().waiting.for_messages(self.state.channel, context.waker());
+            return Poll::Pending;
+        }
+        if let Some(message) = self.batch.next() {
+            return Poll::Ready(Ok(Some(message.into())));
+        }
+        let State { link, channel, clock, .. } = &*self.state;
+        let now = clock.now();
+        let taken = link.call(|shared| {
+            let (taken, wake) = shared.session.take(*channel, now);
+            if matches!(taken, Taken::Nothing) {
+                shared.waiting.for_messages(*channel, context.waker());
+            }
+            (taken, wake)
+        });
+        Poll::Ready(match taken {
+            Taken::Nothing => return Poll::Pending,
+            Taken::Ended(reason) => reason.to_error().map_or(Ok(None), Err),
+            Taken::Messages(batch) => {
+                self.batch = batch;
+                Ok(self.batch.next().map(Message::from))
+            }
+        })
+    }
+
+    fn take(&mut self) -> Result<Option<p2pchan_proto::channel::Message>, Error> {
+        let State { link, channel, clock, .. } = &*self.state;
+        let now = clock.now();
+        match link.call(|shared| shared.session.take(*channel, now)) {
+            Taken::Messages(batch) => self.batch = batch,
+            Taken::Nothing => {}
+            Taken::Ended(reason) => return reason.to_error().map_or(Ok(None), Err),
+        }
+        Ok(self.batch.next())
+    }
+
+    /// Stops taking messages: the peer may send until its window is full, then it waits.
+    pub fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Takes messages again.
+    pub fn resume(&mut self) {
+        self.paused = false;
+        if let Some(reader) = self.state.link.lock().waiting.take_reader(self.state.channel) {
+            reader.wake();
+        }
+    }
+
+    /// Sends a message: bytes, text or JSON, see [`AsMessage`]. Waits while the send buffer is full.
+    /// If the future is dropped before it is ready, nothing was sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooBig`] for a message longer than the peer takes, [`ErrorKind::Invalid`] for a
+    /// value that cannot travel, or why the channel has ended.
+    pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
+        send(&self.state, &message).await
+    }
+
+    /// Sends a message if there is room.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`ErrorKind::WouldBlock`] if there is none; then nothing was
+    /// queued.
+    pub fn try_send(&self, message: impl AsMessage) -> Result<(), Error> {
+        let (kind, payload) = message.as_message()?;
+        self.state.try_send(kind, &payload).map_err(|error| self.state.error(error))
+    }
+
+    /// Bytes that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.state.link.queued(self.state.channel)
+    }
+
+    /// Ends the channel: what was sent goes out, then the peer gets its end. Ready when the peer has
+    /// read everything and ended too. What the peer still sends is not read; to read on, use
+    /// [`Sender::end`] and [`recv`](Self::recv) to the end.
+    ///
+    /// # Errors
+    /// Why not everything may have been read, such as [`ErrorKind::Timeout`] after `timeouts.close`
+    /// without progress.
+    pub async fn end(self) -> Result<(), Error> {
+        let state = self.state.clone();
+        drop(self);
+        poll_fn(|context| state.poll_ended(context)).await
+    }
+
+    /// Ends the channel at once and tells the peer that this program does not want it.
+    pub fn refuse(self) {
+        let State { link, channel, .. } = &*self.state;
+        link.call(|shared| ((), shared.session.reset(*channel, CloseCode::Refused)));
+        link.command(|_| ());
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        let State { link, channel, clock, .. } = &*self.state;
+        let now = clock.now();
+        link.call(|shared| ((), shared.session.abandon(*channel, now)));
+    }
+}
+
+impl fmt::Debug for Remote {
+    /// Never the subject, which is a secret of its users.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (peer, address) = (self.peer(), self.address());
+        f.debug_struct("Remote").field("peer", &peer).field("address", &address).finish()
+    }
+}
+
+impl Stream for Remote {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(ready!(self.poll_recv(context)).transpose())
+    }
+}
+
+impl Sink<Message> for Remote {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        poll_writable(&self.state, context)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.try_send(message)
+    }
+
+    /// Ready when everything is on its way.
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        poll_flushed(&self.state, context)
+    }
+
+    /// Says that no more messages follow, and waits until everything is on its way.
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        finish(&self.state);
+        self.state.poll_ended(context)
+    }
+}
+
+/// Sends to a [`Remote`] from anywhere. Clone it as you like; it does not keep the remote open.
+#[derive(Clone)]
+pub struct Sender {
+    state: Arc<State>,
+}
+
+impl Sender {
+    /// As [`Remote::send`].
+    ///
+    /// # Errors
+    /// As [`Remote::send`].
+    pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
+        send(&self.state, &message).await
+    }
+
+    /// As [`Remote::try_send`].
+    ///
+    /// # Errors
+    /// As [`Remote::try_send`].
+    pub fn try_send(&self, message: impl AsMessage) -> Result<(), Error> {
+        let (kind, payload) = message.as_message()?;
+        self.state.try_send(kind, &payload).map_err(|error| self.state.error(error))
+    }
+
+    /// Ready when a message that does not exceed `limits.high_water` can be sent without waiting.
+    ///
+    /// # Errors
+    /// Why the channel has ended.
+    pub async fn writable(&self) -> Result<(), Error> {
+        poll_fn(|context| poll_writable(&self.state, context)).await
+    }
+
+    /// Says that no more messages follow, while the remote is read on. Ready when both sides have
+    /// read everything and ended.
+    ///
+    /// # Errors
+    /// As [`Remote::end`].
+    pub async fn end(&self) -> Result<(), Error> {
+        finish(&self.state);
+        poll_fn(|context| self.state.poll_ended(context)).await
+    }
+
+    /// The peer's identity.
+    pub fn peer(&self) -> PeerId {
+        self.state.link.peer
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("peer", &self.peer()).finish_non_exhaustive()
+    }
+}
+
+async fn send(state: &State, message: &impl AsMessage) -> Result<(), Error> {
+    let (kind, payload) = message.as_message()?;
+    poll_fn(|context| state.poll_send(context, kind, &payload))
+        .await
+        .map_err(|error| state.error(error))
+}
+
+fn finish(state: &State) {
+    let now = state.clock.now();
+    state.link.call(|shared| ((), shared.session.finish(state.channel, now)));
+}
+
+fn poll_writable(state: &State, context: &Context<'_>) -> Poll<Result<(), Error>> {
+    let mut shared = state.link.lock();
+    match shared.session.poll_writable(state.channel) {
+        Ok(true) => Poll::Ready(Ok(())),
+        Ok(false) => {
+            shared.waiting.for_room(state.channel, context.waker());
+            Poll::Pending
+        }
+        Err(error) => {
+            drop(shared);
+            Poll::Ready(Err(state.error(error)))
+        }
+    }
+}
+
+fn poll_flushed(state: &State, context: &Context<'_>) -> Poll<Result<(), Error>> {
+    let mut shared = state.link.lock();
+    if let Some(reason) = state.ended.get() {
+        return Poll::Ready(reason.to_error().map_or(Ok(()), Err));
+    }
+    if shared.session.poll_flushed(state.channel) {
+        return Poll::Ready(Ok(()));
+    }
+    shared.waiting.for_room(state.channel, context.waker());
+    Poll::Pending
+}
