@@ -27,6 +27,8 @@ impl Book {
         }
         let mut entry = Entry::new(self.now, self.random.draw());
         entry.find(lane, self.now);
+        // A program's dial goes ahead also without room to remember it; it may be on its way still.
+        entry.dialling = self.is_flying(address);
         self.entries.insert(address, entry);
         Noted::New
     }

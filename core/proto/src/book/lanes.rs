@@ -122,6 +122,11 @@ impl Lanes {
         state.offered
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
     pub(super) fn forget(&mut self, subject: SubjectKey) {
         self.lanes.retain(|lane, _| lane.subject != subject);
     }

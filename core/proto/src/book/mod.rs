@@ -277,6 +277,10 @@ impl Book {
         self.listeners.contains(&address) || self.mirrors.contains(&address)
     }
 
+    fn is_flying(&self, address: Address) -> bool {
+        self.flights.values().any(|flight| flight.address == address)
+    }
+
     const fn name_dial(&mut self) -> DialId {
         self.next_dial += 1;
         DialId(self.next_dial)
@@ -287,8 +291,7 @@ impl Book {
         if self.flights.len() >= self.config.dials.saturating_add(self.config.reserve) {
             return None;
         }
-        let busy = |address| self.entries.get(address).is_some_and(|entry: &Entry| entry.dialling);
-        let ready = self.manual.iter().position(|(_, flight)| !busy(&flight.address))?;
+        let ready = self.manual.iter().position(|(_, flight)| !self.is_flying(flight.address))?;
         let (dial, flight) = self.manual.remove(ready)?;
         // Without room it is dialled all the same, and not remembered.
         if !self.entries.contains_key(&flight.address) && self.make_room() {

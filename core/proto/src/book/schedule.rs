@@ -207,19 +207,15 @@ impl Schedule {
         self.now = self.now.max(now);
     }
 
-    /// What is due: the longest due first, an announcement before a lookup.
+    /// What is due, an announcement first: after each there is time for a lookup.
     fn next(&self) -> Option<Action> {
         if self.stopping {
             return self.told.then_some(Action::Withdraw);
         }
-        let announce = self.announce_at.filter(|&due| due <= self.now);
-        let look_up = Some(self.look_up_at).filter(|&due| due <= self.now);
-        match (announce, look_up) {
-            (Some(announce), Some(look_up)) if look_up < announce => Some(Action::LookUp),
-            (Some(_), _) => Some(Action::Announce),
-            (None, Some(_)) => Some(Action::LookUp),
-            (None, None) => None,
+        if self.announce_at.is_some_and(|due| due <= self.now) {
+            return Some(Action::Announce);
         }
+        (self.look_up_at <= self.now).then_some(Action::LookUp)
     }
 
     fn announced(&mut self, ok: bool) {

@@ -213,6 +213,10 @@ fn a_full_book_forgets_what_never_worked_and_has_failed_longest() {
         book.handle_dial_ended(asked.dial, outcome, at(u64::from(number)));
     }
     book.handle_link_closed(peer(3), true, at(5));
+    // What worked once is kept though it fails, and has failed for longer than 5 will.
+    let wish = book.handle_manual(local(3), [ONE], at(5)).unwrap();
+    assert_eq!(dial(&mut book).dial, wish);
+    book.handle_dial_ended(wish, failed(Failure::Unreachable), at(1));
     let mut forgotten_for = |number: u16| {
         let noted = book.handle_candidate(local(number), "lan", ONE, at(5));
         assert_eq!(noted, Noted::New);
@@ -231,6 +235,39 @@ fn a_full_book_forgets_what_never_worked_and_has_failed_longest() {
     assert_eq!(dial(&mut book).dial, wish);
     book.handle_dial_ended(wish, Outcome::Opened(peer(9)), at(5));
     assert!(book.known(local(9)).is_none());
+}
+
+#[test]
+fn a_dial_that_is_not_remembered_is_not_made_twice() {
+    let mut book = Book::new(Config { entries: 1, ..Config::default() }, 7);
+    book.handle_candidate(local(1), "lan", ONE, at(0));
+    let busy = dial(&mut book);
+    let wish = book.handle_manual(local(2), [ONE], at(0)).unwrap();
+    assert_eq!(dial(&mut book).dial, wish);
+    book.handle_dial_ended(busy.dial, failed(Failure::NotOurs), at(0));
+    assert_eq!(book.handle_candidate(local(2), "lan", ONE, at(0)), Noted::New);
+    assert_eq!(book.known(local(2)).unwrap().state, State::Dialling);
+    assert_eq!(dials(&mut book), []);
+}
+
+#[test]
+fn a_subject_that_is_looked_for_again_is_offered_again() {
+    let mut book = opened(local(1));
+    book.handle_candidate(local(1), "lan", TWO, at(0));
+    book.handle_subject_stopped(TWO);
+    book.handle_candidate(local(1), "lan", TWO, at(0));
+    assert_eq!(drain(&mut book), (vec![], vec![(peer(1), TWO)]));
+}
+
+#[test]
+fn subjects_that_come_and_go_leave_nothing_behind() {
+    let mut book = book();
+    for number in 0..1000 {
+        book.handle_candidate(local(1), "lan", SubjectKey(number), at(0));
+        drain(&mut book);
+        book.handle_subject_stopped(SubjectKey(number));
+    }
+    assert_eq!(book.lanes.len(), 0);
 }
 
 #[test]

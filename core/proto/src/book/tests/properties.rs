@@ -58,7 +58,7 @@ fn some_outcome(number: u8) -> Outcome {
 }
 
 const CONFIG: fn() -> Config =
-    || Config { dials: 3, reserve: 2, pending: 5, entries: 20, ..Config::default() };
+    || Config { dials: 5, reserve: 2, pending: 5, entries: 20, ..Config::default() };
 
 /// Drives a book and checks after every step what must always hold.
 struct Checker {
@@ -143,7 +143,7 @@ impl Checker {
             let elsewhere = self.flying.values().all(|&address| address != asked.address);
             assert!(elsewhere, "{} is dialled twice at once", asked.address);
             self.flying.insert(asked.dial, asked.address);
-            let limit = if wished { 5 } else { 3 };
+            let limit = if wished { 7 } else { 5 };
             assert!(self.flying.len() <= limit, "{} in flight", self.flying.len());
         }
         assert!(self.book.poll_timeout().is_none_or(|due| due > self.now), "a busy loop");

@@ -118,6 +118,23 @@ fn newly_alone_it_looks_up_within_seconds_and_in_company_at_leisure() {
 }
 
 #[test]
+fn a_lookup_that_is_almost_due_is_not_put_off_by_being_alone() {
+    let mut schedule = settled();
+    let due = schedule.poll_timeout().unwrap();
+    schedule.handle_alone(true, Time::from_micros(due.as_micros() - 1));
+    assert_eq!(schedule.poll_timeout(), Some(due));
+}
+
+#[test]
+fn after_a_long_sleep_it_announces_then_looks_up() {
+    let mut schedule = settled();
+    schedule.handle_timeout(at(9999));
+    assert_eq!(step(&mut schedule), Begin(Announce));
+    schedule.handle_done(Announce, true, at(9999));
+    assert_eq!(step(&mut schedule), Begin(LookUp));
+}
+
+#[test]
 fn saying_alone_again_changes_nothing() {
     let mut schedule = schedule(false);
     step(&mut schedule);

@@ -56,6 +56,14 @@ fn a_failure_of_another_kind_starts_at_its_first_wait() {
 }
 
 #[test]
+fn a_clock_that_goes_back_does_not_make_the_book_go_back() {
+    let mut book = failing();
+    book.handle_timeout(at(100));
+    book.handle_timeout(at(0));
+    assert_eq!(dials(&mut book).len(), 1);
+}
+
+#[test]
 fn being_reported_again_does_not_shorten_a_wait() {
     let mut book = found();
     let asked = dial(&mut book);
