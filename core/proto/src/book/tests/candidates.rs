@@ -213,10 +213,6 @@ fn a_full_book_forgets_what_never_worked_and_has_failed_longest() {
         book.handle_dial_ended(asked.dial, outcome, at(u64::from(number)));
     }
     book.handle_link_closed(peer(3), true, at(5));
-    // What worked once is kept though it fails, and has failed for longer than 5 will.
-    let wish = book.handle_manual(local(3), [ONE], at(5)).unwrap();
-    assert_eq!(dial(&mut book).dial, wish);
-    book.handle_dial_ended(wish, failed(Failure::Unreachable), at(1));
     let mut forgotten_for = |number: u16| {
         let noted = book.handle_candidate(local(number), "lan", ONE, at(5));
         assert_eq!(noted, Noted::New);
@@ -235,6 +231,25 @@ fn a_full_book_forgets_what_never_worked_and_has_failed_longest() {
     assert_eq!(dial(&mut book).dial, wish);
     book.handle_dial_ended(wish, Outcome::Opened(peer(9)), at(5));
     assert!(book.known(local(9)).is_none());
+}
+
+#[test]
+fn what_worked_once_is_kept_though_it_has_failed_longest() {
+    let mut book = Book::new(Config { entries: 2, ..Config::default() }, 7);
+    for (number, outcome) in [(1, Outcome::Opened(peer(1))), (2, failed(Failure::NotOurs))] {
+        book.handle_candidate(local(number), "lan", ONE, at(0));
+        let asked = dial(&mut book);
+        let now = at(u64::from(number));
+        book.handle_dial_ended(asked.dial, outcome, now);
+        // The first loses its link, and cannot be reached again.
+        book.handle_link_closed(peer(1), false, now);
+        let wish = book.handle_manual(local(1), [ONE], now).unwrap();
+        assert_eq!(dial(&mut book).dial, wish);
+        book.handle_dial_ended(wish, failed(Failure::NotOurs), now);
+    }
+    assert_eq!(book.handle_candidate(local(3), "lan", ONE, at(99)), Noted::New);
+    assert!(book.known(local(1)).unwrap().worked);
+    assert!(book.known(local(2)).is_none());
 }
 
 #[test]
