@@ -1,5 +1,6 @@
 //! Remotes between nodes on loopback: real sockets, real TLS.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 use std::time::Duration;
 
 use p2pchan::{Error, ErrorKind, Kind, Message, Node, Remote};
