@@ -83,6 +83,7 @@ impl Worker {
         task.spawn(async move { work(dht).await });
         tokio::select! {
             outcome = task.join_next() => outcome.and_then(Result::ok).ok_or_else(crashed),
+            // A call that was queued when the thread ended is never answered.
             () = self.ended.wait() => Err(crashed()),
         }
     }
