@@ -36,7 +36,7 @@ mod worker;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use p2pchan_proto::{
@@ -81,8 +81,10 @@ pub struct BitTorrentSettings {
 #[derive(Debug)]
 pub struct BitTorrentDht {
     keeper: Arc<Keeper>,
-    /// The network, if it is made here. The client asks it like any other.
-    home: Option<Testnet>,
+    /// The network, if it is made here and not closed. The client asks it like any other.
+    home: Mutex<Option<Testnet>>,
+    /// Where that network is entered.
+    entrance: Option<SocketAddr>,
 }
 
 impl BitTorrentDht {
@@ -105,19 +107,20 @@ impl BitTorrentDht {
         let bootstrap: Vec<Host> = bootstrap;
         let keeper =
             Keeper::open(Plan { bootstrap, address, port, deadline: LOOKUP_DEADLINE }).await?;
-        Ok(Self { keeper, home })
+        let entrance = home.as_ref().and_then(|home| home.bootstrap().first().copied());
+        Ok(Self { keeper, home: Mutex::new(home), entrance })
     }
 
     /// Where others and the network reach this service: the bound address, with the real port.
     pub fn local_address(&self) -> SocketAddr {
-        let home = self.home.as_ref().and_then(|home| home.bootstrap().first());
-        home.copied().unwrap_or_else(|| self.keeper.local_address())
+        self.entrance.unwrap_or_else(|| self.keeper.local_address())
     }
 
     /// Stops. Ready when the port is free; the verbs fail from now on.
-    pub async fn close(mut self) {
+    pub async fn close(&self) {
         self.keeper.close().await;
-        if let Some(home) = self.home.take() {
+        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(home) = home {
             home.close().await;
         }
     }

@@ -150,7 +150,8 @@ async fn a_lookup_that_is_led_on_for_ever_is_ended_and_the_next_one_works() {
         port: 0,
         deadline: Duration::from_secs(2),
     };
-    let dht = BitTorrentDht { keeper: Keeper::open(plan).await.unwrap(), home: None };
+    let keeper = Keeper::open(plan).await.unwrap();
+    let dht = BitTorrentDht { keeper, home: Mutex::default(), entrance: None };
     let led_on = dht.keeper.client().await.unwrap().ended();
     let error = finds(&dht, &topic).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);

@@ -148,6 +148,8 @@ async fn the_named_port_is_bound_and_free_again_when_the_service_is_closed() {
         let dht = BitTorrentDht::open(settings.clone()).await.unwrap();
         assert_eq!(dht.local_address(), SocketAddr::from(([127, 0, 0, 1], port)));
         dht.close().await;
+        let error = finds(&dht, &topic("closed", &[])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
     }
 }
 
