@@ -10,7 +10,7 @@
 use std::{
     future::Future,
     io,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddrV4, UdpSocket},
     sync::Arc,
 };
 
@@ -49,7 +49,7 @@ impl Worker {
         let wanted = SocketAddrV4::new(plan.address, plan.port);
         let (alive, ended) = watch::channel(());
         // The crate's constructor waits for its thread.
-        let dht = spawn_blocking(move || Dht::new(config(plan, alive)))
+        let dht = spawn_blocking(move || build(plan, alive))
             .await
             .map_err(|_| crashed())?
             .map_err(|error| cannot_bind(wanted, &error))?
@@ -107,6 +107,13 @@ impl Ended {
     pub(crate) fn is_over(&self) -> bool {
         self.0.has_changed().is_err()
     }
+}
+
+/// Builds the node. The socket is tried first: when the crate cannot bind, it is a matter of luck
+/// whether it says so or panics.
+fn build(plan: WorkerPlan, alive: watch::Sender<()>) -> io::Result<Dht> {
+    drop(UdpSocket::bind((plan.address, plan.port))?);
+    Dht::new(config(plan, alive))
 }
 
 fn config(plan: WorkerPlan, alive: watch::Sender<()>) -> Config {
