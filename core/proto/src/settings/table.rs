@@ -247,15 +247,6 @@ pub static KEYS: &[Key] = &[
         entry: field!(Count(1..=65_536), limits.unproven),
     },
     Key {
-        name: "limits.unproven_per_prefix",
-        meaning: "The same for each IPv4 address or IPv6 /64. At most `limits.unproven`.",
-        trade_off: "Smaller keeps one stranger from crowding out the others; larger lets more \
-                    honest peers behind one address come at the same moment.",
-        hot: true,
-        secret: false,
-        entry: field!(Count(1..=65_536), limits.unproven_per_prefix),
-    },
-    Key {
         name: "limits.dials",
         meaning: "Dials in flight.",
         trade_off: "More reaches the honest peer sooner among many dead addresses; fewer keeps a \

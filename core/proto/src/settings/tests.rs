@@ -136,7 +136,6 @@ fn values_that_contradict_each_other_are_refused_by_both_names() {
         (("limits.low_water", "2MiB"), ("limits.high_water", "1MiB")),
         (("limits.low_water", "1MiB"), ("limits.high_water", "1MiB")),
         (("limits.message", "32MiB"), ("limits.reassembly", "16MiB")),
-        (("limits.unproven_per_prefix", "65"), ("limits.unproven", "64")),
     ] {
         let error = with([(left, left_value), (right, right_value)]).unwrap_err();
         for part in [left, left_value, right, right_value] {

@@ -117,8 +117,6 @@ pub struct Limits {
     pub subjects: usize,
     /// Connections that have not proven a subject yet.
     pub unproven: usize,
-    /// The same per IPv4 address or IPv6 /64.
-    pub unproven_per_prefix: usize,
     /// Dials in flight.
     pub dials: usize,
     /// Addresses waiting to be dialled.
@@ -187,13 +185,6 @@ impl Settings {
             ("limits.message", size(limits.message)),
             "at most",
             ("limits.reassembly", size(limits.reassembly)),
-        )?;
-        // Else the limit per prefix would limit nothing.
-        require(
-            limits.unproven_per_prefix <= limits.unproven,
-            ("limits.unproven_per_prefix", count(limits.unproven_per_prefix)),
-            "at most",
-            ("limits.unproven", count(limits.unproven)),
         )?;
         self.check_bittorrent_address()
     }
@@ -266,7 +257,6 @@ impl Default for Limits {
             waiting: 64,
             subjects: 256,
             unproven: 512,
-            unproven_per_prefix: 16,
             dials: 8,
             dials_pending: 64,
         }
