@@ -1,6 +1,6 @@
 //! What a node tells of its work, besides remotes and messages.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use p2pchan_proto::{
     address::Address,
@@ -14,8 +14,9 @@ use tokio::sync::broadcast;
 /// Nothing depends on them: messages and remotes never travel here.
 pub(crate) const WAITING: usize = 1024;
 
-/// Something that a person may want to know.
-#[derive(Clone, Debug)]
+/// Something that a person may want to know. As text it is a sentence without the subject, which is
+/// a secret of its users; logs hold that sentence.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// The node accepts connections here.
@@ -104,6 +105,42 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+}
+
+impl Event {
+    pub(crate) fn log(&self) {
+        match self {
+            Self::Warning { .. } => tracing::warn!(target: "p2pchan", "{self}"),
+            _ => tracing::debug!(target: "p2pchan", "{self}"),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening { address } => write!(f, "listening on {address}"),
+            Self::Opened { source, socket } => write!(f, "{source} opened {socket}"),
+            Self::Announced { source, .. } => write!(f, "announced through {source}"),
+            Self::Found { source, address, .. } => write!(f, "{source} found {address}"),
+            Self::DiscoveryFailed { source, error, .. } => write!(f, "{source} failed: {error}"),
+            Self::Dialling { address } => write!(f, "dialling {address}"),
+            Self::DialFailed { error, .. } => write!(f, "dial failed: {error}"),
+            Self::RemoteOpened { peer, address, .. } => write!(f, "remote {peer} at {address}"),
+            Self::RemoteEnded { peer, reason, .. } => write!(f, "remote {peer}: {reason}"),
+            Self::Refused { peer, address, reason } => {
+                write!(f, "refused {peer} at {address}: {reason}")
+            }
+            Self::Warning { message } => f.write_str(message),
+            Self::Missed { count } => write!(f, "{count} events were missed"),
+        }
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Event({self})")
+    }
 }
 
 /// The stream of [`Event`]s: first what is open, then what happens from when it was asked for.

@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use p2pchan_proto::channel::{Event, Reason, Transmit};
+use p2pchan_proto::channel::{ChannelId, Event, Reason, Transmit};
 use tokio::time::Sleep;
 
-use super::{Link, Shared};
+use super::Link;
 use crate::{
     clock::Clock,
     transport::{BATCH, Pipe},
@@ -73,6 +73,8 @@ impl Drive {
                 return Poll::Pending;
             }
         }
+        // Time passes on busy connections too.
+        let _ = self.poll_timer(context, timer);
         context.waker().wake_by_ref();
         Poll::Pending
     }
@@ -146,13 +148,29 @@ impl Drive {
         loop {
             let mut shared = self.link.lock();
             let Some(event) = shared.session.poll_event() else { return };
-            let wakers = wakers(&mut shared, &event);
+            let wake = match event {
+                Event::Readable(channel) => Some((channel, false)),
+                Event::Writable(channel) | Event::Ended(channel, _) => Some((channel, true)),
+                _ => None,
+            };
             drop(shared);
-            wakers.into_iter().for_each(Waker::wake);
+            // First what waiters will look at, then the waiters.
             if !matches!(event, Event::Readable(_) | Event::Writable(_)) {
                 node.handle_event(&self.link, event);
             }
+            if let Some((channel, all)) = wake {
+                self.wake(channel, all);
+            }
         }
+    }
+
+    /// Wakes the reader of a channel, or everybody who waits on it.
+    fn wake(&self, channel: ChannelId, all: bool) {
+        let mut shared = self.link.lock();
+        let reader = shared.waiting.take_reader(channel);
+        let writers = if all { shared.waiting.take_writers(channel) } else { Vec::new() };
+        drop(shared);
+        reader.into_iter().chain(writers).for_each(Waker::wake);
     }
 
     /// Sets the timer; ready if time has come and something may have changed.
@@ -180,18 +198,5 @@ impl Drive {
         poll_fn(|context| self.pipe.poll_close(context)).await?;
         while poll_fn(|context| self.pipe.poll_receive(context, &mut |_| {})).await? {}
         Ok(())
-    }
-}
-
-fn wakers(shared: &mut Shared, event: &Event) -> Vec<Waker> {
-    match event {
-        Event::Readable(channel) => shared.waiting.take_reader(*channel).into_iter().collect(),
-        Event::Writable(channel) => shared.waiting.take_writers(*channel),
-        Event::Ended(channel, _) => {
-            let mut wakers = shared.waiting.take_writers(*channel);
-            wakers.extend(shared.waiting.take_reader(*channel));
-            wakers
-        }
-        _ => Vec::new(),
     }
 }

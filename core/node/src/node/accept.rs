@@ -145,14 +145,8 @@ impl Inner {
         let opened = Arc::new(AtomicBool::new(false));
         let driver = LinkDriver { inner: self.clone(), dial, opened: opened.clone() };
         let reason = drive(link.clone(), pipe, self.clock, driver).await;
-        let opened = opened.load(Ordering::Relaxed);
-        let mut core = self.core();
-        self.forget_link(&mut core, link.id);
-        if opened {
-            let clean = reason.code() == Some(CloseCode::Normal);
-            core.book.handle_link_closed(link.peer, clean, self.clock.now());
-        }
-        (opened, reason)
+        self.core().table.remove(&link.id);
+        (opened.load(Ordering::Relaxed), reason)
     }
 
     /// An accepted connection has ended, however.
@@ -160,14 +154,9 @@ impl Inner {
         let mut core = self.core();
         core.admission.leave(id, from.ip());
         core.unproven.remove(&id);
-        self.forget_link(&mut core, id);
-    }
-
-    /// Forgets a connection that has ended, and lets those go on who waited for that.
-    pub(super) fn forget_link(&self, core: &mut Core, id: LinkId) {
+        // It may have been crowded out in the middle of anything.
         core.table.remove(&id);
         core.links.handle_closed(id);
-        self.apply(core);
-        self.plans_changed.notify_one();
+        self.apply(&mut core);
     }
 }

@@ -162,7 +162,7 @@ impl Inner {
     }
 
     pub(super) fn emit(&self, event: Event) {
-        tracing::debug!(target: "p2pchan", ?event);
+        event.log();
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody listens: nobody wants to know.
         let _ = events.as_ref().map(|events| events.send(event));
@@ -242,8 +242,8 @@ impl Inner {
         while let Some(output) = core.links.poll_output() {
             match output {
                 Output::Greet(_) => own.push_back(output),
-                Output::Close(link, code) => match core.table.get(&link) {
-                    Some(link) => link.command(|shared| shared.session.close(code, "")),
+                Output::Close(link, code) => match core.table.get(&link).cloned() {
+                    Some(link) => self.close_link(core, &link, code),
                     None => own.push_back(output),
                 },
                 Output::Welcome(link) => self.welcome(core, link),
@@ -257,6 +257,19 @@ impl Inner {
             }
         }
         own
+    }
+
+    /// Closes a connection in favour of another one. Its remotes have ended before the other's open.
+    fn close_link(&self, core: &mut Core, link: &Link, code: CloseCode) {
+        let reason = link.command(|shared| {
+            shared.session.close(code, "");
+            shared.session.closed().cloned()
+        });
+        let remotes = core.remotes.range((link.id, 0)..=(link.id, u64::MAX));
+        let channels: Vec<_> = remotes.map(|((_, channel), _)| *channel).collect();
+        for (channel, reason) in channels.into_iter().zip(std::iter::repeat(reason).flatten()) {
+            self.end_remote(core, link, channel, reason);
+        }
     }
 
     fn welcome(&self, core: &mut Core, link: LinkId) {
@@ -329,10 +342,12 @@ impl Inner {
 
     /// A channel has ended.
     pub(super) fn remote_ended(&self, link: &Link, channel: u64, reason: Reason) {
-        let mut core = self.core();
+        self.end_remote(&mut self.core(), link, channel, reason);
+    }
+
+    fn end_remote(&self, core: &mut Core, link: &Link, channel: u64, reason: Reason) {
         let Some(state) = core.remotes.remove(&(link.id, channel)) else { return };
         core.subjects.ended(state.key);
-        drop(core);
         let _ = state.ended.set(reason.clone());
         self.emit(Event::RemoteEnded { peer: link.peer, subject: state.subject.clone(), reason });
     }

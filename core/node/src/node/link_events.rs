@@ -7,7 +7,7 @@ use std::sync::{
 
 use p2pchan_proto::{
     book::{DialId, Outcome},
-    channel::{CloseCode, Event, Opened, common},
+    channel::{CloseCode, Event, Opened, Reason, common},
     subject::SubjectKey,
     wire::{Hello, Subjects},
 };
@@ -39,7 +39,8 @@ impl Driver for LinkDriver {
                 self.inner.apply(&mut core);
             }
             Event::Ended(channel, reason) => self.inner.remote_ended(link, channel.0, reason),
-            Event::Closed(_) | Event::Readable(_) | Event::Writable(_) => {}
+            Event::Closed(reason) => self.handle_closed(link, &reason),
+            Event::Readable(_) | Event::Writable(_) => {}
         }
         let accepted = self.dial.is_none() && !self.opened.load(Ordering::Relaxed);
         if accepted && self.inner.core().links.open_link(&link.peer) == Some(link.id) {
@@ -49,6 +50,18 @@ impl Driver for LinkDriver {
 }
 
 impl LinkDriver {
+    /// The connection has ended; others of the same peer need not wait until the goodbyes are said.
+    fn handle_closed(&self, link: &Link, reason: &Reason) {
+        let mut core = self.inner.core();
+        if self.opened.load(Ordering::Relaxed) {
+            let clean = reason.code() == Some(CloseCode::Normal);
+            core.book.handle_link_closed(link.peer, clean, self.inner.clock.now());
+        }
+        core.links.handle_closed(link.id);
+        self.inner.apply(&mut core);
+        self.inner.plans_changed.notify_one();
+    }
+
     fn handle_subjects(&self, link: &Arc<Link>, subjects: &Subjects) {
         let inner = &self.inner;
         let binding = link.lock().session.peer_binding(subjects.number);

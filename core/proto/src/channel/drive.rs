@@ -25,6 +25,9 @@ impl Session {
             return Some(Transmit { bytes, channel: None });
         }
         for _ in 0..self.channels.len() {
+            if self.channels.is_empty() {
+                break;
+            }
             self.turn = (self.turn + 1) % self.channels.len();
             let Channel { id, outbox, .. } = &mut self.channels[self.turn];
             let id = *id;

@@ -171,7 +171,6 @@ impl Settings {
     fn check_together(&self) -> Result<(), Error> {
         let limits = &self.limits;
         let size = format_size;
-        let count = |number: usize| number.to_string();
         // A remote that is full must be able to become writable again.
         require(
             limits.low_water < limits.high_water,
