@@ -7,7 +7,7 @@ use crate::{
     id::PeerId,
     subject::{Subject, SubjectKey, SubjectName},
     time::Time,
-    wire::{FrameType, Kind, MAX_PAYLOAD, push_data_header, push_frame, push_varint},
+    wire::{DataFlags, FrameType, Kind, MAX_PAYLOAD, push_data_header, push_frame, push_varint},
 };
 
 const CHANNEL: ChannelId = ChannelId(0);
@@ -99,9 +99,16 @@ impl Pair {
             }
             from.recycle(transmit);
         }
+        moved | self.react(from_dialler)
+    }
+
+    /// Does what a node does on the events of the acceptor or the dialler.
+    fn react(&mut self, at_acceptor: bool) -> bool {
+        let mut moved = false;
+        let to = if at_acceptor { &mut self.acceptor } else { &mut self.dialler };
         while let Some(event) = to.poll_event() {
             moved = true;
-            let own = &self.subjects[usize::from(from_dialler)];
+            let own = &self.subjects[usize::from(at_acceptor)];
             match &event {
                 Event::Hello(hello) => {
                     let common = common(&hello.tags, keyed(own), &to.peer_binding(0));
@@ -118,7 +125,7 @@ impl Pair {
                 }
                 _ => {}
             }
-            self.events[usize::from(from_dialler)].push(event);
+            self.events[usize::from(at_acceptor)].push(event);
         }
         moved
     }
@@ -417,6 +424,11 @@ fn when_both_offer_the_same_subject_at_once_one_channel_opens() {
     let key = SubjectKey(1);
     assert!(pair.dialler.offer([(key, &pair.subjects[0][1])], &[8; 32]));
     assert!(pair.acceptor.offer([(key, &pair.subjects[1][1])], &[9; 32]));
+    // Both are under way before either arrives.
+    let from_acceptor = pair.acceptor.poll_transmit(pair.now).unwrap();
+    pair.step(true);
+    pair.dialler.handle_bytes(&from_acceptor.bytes, pair.now);
+    pair.react(false);
     pair.pump();
     assert_eq!((pair.dialler.live_channels(), pair.acceptor.live_channels()), (2, 2));
     assert_eq!((pair.dialler.closed(), pair.acceptor.closed()), (None, None));
@@ -435,7 +447,7 @@ fn a_frame_that_announces_four_gibibytes_is_refused_and_nothing_is_allocated() {
 fn a_message_that_announces_more_than_the_limit_is_refused_with_its_first_piece() {
     let mut pair = Pair::open();
     let mut bytes = vec![];
-    let flags = crate::wire::DataFlags { kind: Kind::Bytes, more: true };
+    let flags = DataFlags { kind: Kind::Bytes, more: true };
     push_data_header(&mut bytes, 0, flags, Some((16 << 20) + 1), 10);
     assert_eq!(pair.inject(&bytes), Some(CloseCode::TooBig));
 }
@@ -444,7 +456,7 @@ fn a_message_that_announces_more_than_the_limit_is_refused_with_its_first_piece(
 fn more_data_than_the_window_allows_ends_the_connection() {
     let mut pair = Pair::open();
     let mut bytes = vec![];
-    let flags = crate::wire::DataFlags { kind: Kind::Bytes, more: false };
+    let flags = DataFlags { kind: Kind::Bytes, more: false };
     push_data_header(&mut bytes, 0, flags, None, 60_000);
     bytes.resize(bytes.len() + 60_000, 0);
     let codes: Vec<_> = (0..20).map(|_| pair.inject(&bytes)).collect();
@@ -455,7 +467,7 @@ fn more_data_than_the_window_allows_ends_the_connection() {
 fn text_that_is_not_utf8_ends_the_connection() {
     let mut pair = Pair::open();
     let mut bytes = vec![];
-    let flags = crate::wire::DataFlags { kind: Kind::Text, more: false };
+    let flags = DataFlags { kind: Kind::Text, more: false };
     push_data_header(&mut bytes, 0, flags, None, 2);
     bytes.extend([0xff, 0xfe]);
     assert_eq!(pair.inject(&bytes), Some(CloseCode::Protocol));
@@ -469,6 +481,93 @@ fn nothing_but_hello_is_taken_before_the_handshake() {
         push_frame(&mut bytes, frame_type, &[0; 16]);
         assert_eq!(pair.inject(&bytes), Some(CloseCode::Protocol), "{frame_type:?}");
     }
+}
+
+fn piece(more: bool, kind: Kind, total: Option<u64>, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![];
+    push_data_header(&mut bytes, 0, DataFlags { kind, more }, total, payload.len());
+    bytes.extend(payload);
+    bytes
+}
+
+#[test]
+fn messages_that_contradict_themselves_end_the_connection() {
+    let shorter = [piece(true, Kind::Bytes, Some(9), b"12"), piece(false, Kind::Bytes, None, b"3")];
+    let longer = [piece(true, Kind::Bytes, Some(2), b"12"), piece(false, Kind::Bytes, None, b"3")];
+    let mixed = [piece(true, Kind::Bytes, Some(3), b"12"), piece(false, Kind::Text, None, b"3")];
+    let endless = [piece(true, Kind::Bytes, Some(2), b"12"), piece(true, Kind::Bytes, None, b"3")];
+    for pieces in [shorter, longer, endless, mixed] {
+        assert_eq!(Pair::open().inject(&pieces.concat()), Some(CloseCode::Protocol));
+    }
+}
+
+#[test]
+fn nothing_may_follow_an_end_and_an_end_not_interrupt_a_message() {
+    let mut end = vec![];
+    push_frame(&mut end, FrameType::Fin, &[0]);
+    let data = piece(false, Kind::Bytes, None, b"more");
+    let begun = piece(true, Kind::Bytes, Some(9), b"12");
+    for pieces in [[&end, &data], [&end, &end], [&begun, &end]] {
+        assert_eq!(
+            Pair::open().inject(&pieces.map(|it| &**it).concat()),
+            Some(CloseCode::Protocol)
+        );
+    }
+}
+
+#[test]
+fn a_frame_longer_than_a_hello_is_refused_before_the_handshake_from_its_length_alone() {
+    let mut pair = Pair::new(&[1], &[1]);
+    let mut bytes = vec![];
+    push_varint(&mut bytes, 8193);
+    bytes.push(FrameType::Hello as u8);
+    assert_eq!(pair.inject(&bytes), Some(CloseCode::Protocol));
+}
+
+#[test]
+fn too_many_pings_in_a_minute_end_the_connection() {
+    let mut pair = Pair::open();
+    let mut bytes = vec![];
+    push_frame(&mut bytes, FrameType::Ping, &[0; 8]);
+    let codes: Vec<_> = (0..601).map(|_| pair.inject(&bytes)).collect();
+    assert_eq!((codes[599], codes[600]), (None, Some(CloseCode::Protocol)));
+}
+
+#[test]
+fn a_peer_whose_window_fits_no_block_is_refused() {
+    let mut pair = Pair::with(Config { window: MIN_WINDOW - 1, ..config() }, &[1], &[1]);
+    pair.pump();
+    assert_eq!(pair.acceptor.closed().and_then(Reason::code), Some(CloseCode::Protocol));
+}
+
+#[test]
+fn a_second_channel_for_a_subject_that_has_one_is_refused() {
+    let mut pair = Pair::open();
+    pair.dialler.offer([(SubjectKey(0), &pair.subjects[0][0])], &[9; 32]);
+    let offer = pair.dialler.poll_transmit(pair.now).unwrap();
+    pair.acceptor.handle_bytes(&offer.bytes, pair.now);
+    let Some(Event::Subjects(subjects)) = pair.acceptor.poll_event() else { panic!() };
+    let binding = pair.acceptor.peer_binding(subjects.number);
+    let all = common(&subjects.tags, keyed(&pair.subjects[1]), &binding);
+    pair.acceptor.acknowledge(&subjects, &all);
+    let answer = pair.acceptor.poll_transmit(pair.now).unwrap();
+    pair.dialler.handle_bytes(&answer.bytes, pair.now);
+    assert_eq!(pair.dialler.closed().and_then(Reason::code), Some(CloseCode::Protocol));
+}
+
+#[test]
+fn the_length_of_a_welcome_does_not_tell_how_many_subjects_matched() {
+    let lengths = [&[1][..], &[1, 2, 3]].map(|own| {
+        let mut pair = Pair::new(&[1, 2, 3, 4], own);
+        let hello = pair.dialler.poll_transmit(pair.now).unwrap();
+        pair.acceptor.handle_bytes(&hello.bytes, pair.now);
+        let Some(Event::Hello(hello)) = pair.acceptor.poll_event() else { panic!() };
+        let binding = pair.acceptor.peer_binding(0);
+        let common = common(&hello.tags, keyed(&pair.subjects[1]), &binding);
+        pair.acceptor.welcome(&common, hello.tags.len(), None, pair.now);
+        pair.acceptor.poll_transmit(pair.now).unwrap().bytes.len()
+    });
+    assert!(lengths[0].abs_diff(lengths[1]) <= 2 * 4, "{lengths:?}");
 }
 
 #[test]
