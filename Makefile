@@ -1,0 +1,137 @@
+# Everything this project can do, by name. `make` alone lists it; CI runs `make test demo`.
+#
+# Each check is a target of its own, so that one can be run alone: `make lint`. `make test` runs them
+# in order, stops at the first that fails, and make names it.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+# The version that is installed where there is none.
+CARGO_DENY_VERSION := 0.20.2
+# Continuous integration has no terminal, and nobody to answer a question.
+export CARGO_TERM_PROGRESS_WHEN ?= never
+
+heading = @printf '\n=== %s: %s\n' '$@' $(1)
+
+.PHONY: help
+help: ## Lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+## What users want
+
+.PHONY: build demo bench doc install uninstall clean
+build: ## Builds the program, optimised: target/release/p2pchan
+	$(CARGO) build --release -p p2pchan-cli
+
+demo: ## Shows the main job, without any network: two processes find each other and talk
+	$(call heading,'two processes that share a phrase')
+	$(CARGO) build -p p2pchan-cli --bin p2pchan --example demo
+	@$(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
+
+bench: ## Measures speed, each figure beside raw TCP in the same run
+	$(CARGO) bench -p p2pchan-bench
+
+doc: ## Builds the documentation of the Rust interface: target/doc/p2pchan
+	$(CARGO) doc --workspace --no-deps
+
+install: build ## Installs the program, its manual pages and completions below PREFIX
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(MANDIR)' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' \
+	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
+	install -m 755 target/release/p2pchan '$(DESTDIR)$(PREFIX)/bin/p2pchan'
+	target/release/p2pchan man > '$(MANDIR)/p2pchan.1'
+	for command in join testnet; do \
+	  target/release/p2pchan man $$command > "$(MANDIR)/p2pchan-$$command.1"; done
+	target/release/p2pchan completions bash > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/p2pchan'
+	target/release/p2pchan completions zsh > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_p2pchan'
+	target/release/p2pchan completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/p2pchan.fish'
+
+uninstall: ## Removes what install put there
+	rm -f '$(DESTDIR)$(PREFIX)/bin/p2pchan' '$(MANDIR)/p2pchan.1' \
+	  '$(MANDIR)/p2pchan-join.1' '$(MANDIR)/p2pchan-testnet.1' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/p2pchan' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_p2pchan' \
+	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/p2pchan.fish'
+
+clean: ## Removes what was built
+	$(CARGO) clean
+
+## Checks, in the order of `make test`: what fails fast comes first
+
+.PHONY: test tree format scripts settings lint deny rustdoc unit doctest interop msrv
+test: tree format scripts settings lint deny rustdoc unit doctest interop msrv ## Runs every check, and installs what they lack
+	@printf '\n=== all checks passed: %s\n' '$^'
+
+tree: ## Checks that the repository stands on its own
+	$(call heading,'no file leans on what lies beside the repository')
+	@found=$$(git grep -n -I -e '\.\./shared' -- . ':!Makefile' || true); \
+	 if [ -n "$$found" ]; then \
+	   printf '%s\n' "$$found" 'These lines name a folder outside the repository; say it here instead.'; exit 1; fi
+	@for manifest in $$(git ls-files '*/Cargo.toml'); do \
+	   grep -A1 -x '\[lints\]' "$$manifest" | grep -q -x 'workspace = true' \
+	     || { echo "$$manifest does not take over the lints of the workspace; add [lints] workspace = true"; exit 1; }; done
+
+format: ## Checks the format of the Rust code
+	$(call heading,'rustfmt')
+	$(CARGO) fmt --all --check
+
+scripts: ## Checks the syntax of all scripts
+	$(call heading,'shell and Python scripts can be read')
+	@for file in $$(git grep -I -l -E '^#!.*\b(ba)?sh\b' -- . ':!*.md' ':!Makefile'); do \
+	   if sed -n 1p "$$file" | grep -q bash; then bash -n "$$file"; \
+	   elif sed -n 1p "$$file" | grep -q '^#!'; then sh -n "$$file"; fi; done
+	@for file in $$(git ls-files '*.py'); do \
+	   python3 -c 'import ast, sys; ast.parse(open(sys.argv[1], encoding="utf-8").read(), sys.argv[1])' "$$file"; done
+
+settings: ## Checks that docs/settings.md is what the table says
+	$(call heading,'docs/settings.md is up to date')
+	$(CARGO) run -q -p p2pchan-proto --example settings | diff -u docs/settings.md - \
+	  || { echo 'Run: cargo run -p p2pchan-proto --example settings > docs/settings.md'; exit 1; }
+
+lint: ## Checks the Rust code with clippy; a warning is an error
+	$(call heading,'clippy on all targets')
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+deny: ## Checks licences, origins and bans of all dependencies
+	$(call heading,'licences and sources and bans of all dependencies')
+	@$(CARGO) deny --version 2>/dev/null || { \
+	   echo "cargo-deny is missing; building version $(CARGO_DENY_VERSION), which takes some minutes"; \
+	   $(CARGO) install --debug --locked --version $(CARGO_DENY_VERSION) cargo-deny; }
+	$(CARGO) deny --workspace --all-features check bans licenses sources
+	@echo 'NOT checked: security advisories. Their list is a git repository that not every machine can'
+	@echo 'reach; where it can be: cargo deny check advisories'
+
+rustdoc: ## Checks the documentation; a warning is an error
+	$(call heading,'rustdoc with what is private')
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
+
+unit: ## Runs all Rust tests except those in documentation
+	$(call heading,'all Rust tests')
+	@if $(CARGO) nextest --version > /dev/null 2>&1; then \
+	   $(CARGO) nextest run --workspace --no-fail-fast; \
+	 else $(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast; fi
+
+doctest: ## Runs the examples in the documentation
+	$(call heading,'the examples in the documentation')
+	$(CARGO) test --workspace --doc
+
+interop: ## Runs the tests against other implementations
+	$(call heading,'other implementations')
+	@if [ -x tests/interop/run ]; then tests/interop/run < /dev/null; else echo 'there are none yet'; fi
+
+msrv: ## Checks that the oldest toolchain we promise compiles everything
+	$(call heading,'Rust $(MSRV)')
+	@if rustc --version | grep -q '^rustc $(subst .,\.,$(MSRV))\.'; then \
+	   echo 'It is the toolchain in use: all of the above was checked with it.'; \
+	 else \
+	   rustup run $(MSRV) cargo --version 2>/dev/null \
+	     || rustup toolchain install $(MSRV) --profile minimal; \
+	   CARGO_TARGET_DIR=target/msrv rustup run $(MSRV) cargo check --workspace --all-targets; fi
