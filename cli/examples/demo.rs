@@ -242,7 +242,7 @@ impl Process {
     async fn count(&mut self) -> Outcome<()> {
         let mut stdin = self.stdin.take().ok_or("hung up already")?;
         let numbers: String = (1..=MESSAGES).map(|number| format!("{number}\n")).collect();
-        let say = async { stdin.write_all(numbers.as_bytes()).await.map_err(Box::from) };
+        let say = async { Outcome::Ok(stdin.write_all(numbers.as_bytes()).await?) };
         let hear = async {
             for number in 1..=MESSAGES {
                 self.hears(&number.to_string()).await?;
