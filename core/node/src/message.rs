@@ -37,6 +37,7 @@ impl Message {
     }
 
     /// Its bytes; for text and JSON they are UTF-8.
+    #[inline]
     pub const fn payload(&self) -> &Bytes {
         &self.payload
     }
@@ -65,6 +66,7 @@ impl Message {
 }
 
 impl From<channel::Message> for Message {
+    #[inline]
     fn from(channel::Message { kind, payload }: channel::Message) -> Self {
         Self { kind, payload }
     }

@@ -55,6 +55,7 @@ impl State {
         self.link.call(|shared| send(shared.session.send(self.channel, kind, payload)))
     }
 
+    #[inline]
     fn poll_send(
         &self,
         context: &Context<'_>,
@@ -165,6 +166,7 @@ impl Remote {
     ///
     /// # Errors
     /// Why the channel ended, if it was not a clean end.
+    #[inline]
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|context| self.poll_recv(context)).await
     }
@@ -175,14 +177,19 @@ impl Remote {
             .map(Message::from)
     }
 
+    #[inline]
     fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         if self.paused {
             self.state.link.lock().waiting.for_messages(self.state.channel, context.waker());
             return Poll::Pending;
         }
-        if let Some(message) = self.batch.next() {
-            return Poll::Ready(Ok(Some(message.into())));
+        match self.batch.next() {
+            Some(message) => Poll::Ready(Ok(Some(message.into()))),
+            None => self.poll_batch(context),
         }
+    }
+
+    fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let State { link, channel, clock, .. } = &*self.state;
         let now = clock.now();
         let taken = link.call(|shared| {
@@ -232,6 +239,7 @@ impl Remote {
     /// # Errors
     /// [`ErrorKind::TooBig`] for a message longer than the peer takes, [`ErrorKind::Invalid`] for a
     /// value that cannot travel, or why the channel has ended.
+    #[inline]
     pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
         send(&self.state, &message).await
     }
@@ -330,6 +338,7 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Remote::send`].
+    #[inline]
     pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
         send(&self.state, &message).await
     }
@@ -373,6 +382,7 @@ impl fmt::Debug for Sender {
     }
 }
 
+#[inline]
 async fn send(state: &State, message: &impl AsMessage) -> Result<(), Error> {
     let (kind, payload) = message.as_message()?;
     poll_fn(|context| state.poll_send(context, kind, &payload))

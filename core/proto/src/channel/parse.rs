@@ -51,6 +51,43 @@ enum Head {
     Skip,
 }
 
+impl Parser {
+    fn is_between_frames(&self) -> bool {
+        self.head.is_empty() && matches!(self.body, Body::None)
+    }
+}
+
+/// A DATA frame that holds a whole message of under 16 KiB, on one of the first 64 channels.
+struct ShortMessage<'a> {
+    channel: ChannelId,
+    kind: Kind,
+    payload: &'a [u8],
+    cost: u64,
+    rest: &'a [u8],
+}
+
+impl<'a> ShortMessage<'a> {
+    /// The frame at the beginning of `data`, if it is one and all there.
+    #[inline]
+    fn read(data: &'a [u8]) -> Option<Self> {
+        let (length, body) = match *data {
+            [length @ 0..0x40, ref body @ ..] => (usize::from(length), body),
+            [high @ 0x40..0x80, low, ref body @ ..] => {
+                (usize::from(high & 0x3f) << 8 | usize::from(low), body)
+            }
+            _ => return None,
+        };
+        let (frame, rest) = body.split_at_checked(length)?;
+        let [frame_type, channel @ 0..0x40, flags, payload @ ..] = frame else { return None };
+        let DataFlags { kind, more: false } = DataFlags::from_bits(*flags)? else { return None };
+        if *frame_type != FrameType::Data as u8 {
+            return None;
+        }
+        let cost = (data.len() - rest.len()) as u64;
+        Some(Self { channel: ChannelId(u64::from(*channel)), kind, payload, cost, rest })
+    }
+}
+
 impl From<Malformed> for Misfit {
     fn from(Malformed(why): Malformed) -> Self {
         Self(CloseCode::Protocol, why)
@@ -69,11 +106,36 @@ impl Session {
             self.liveness.handle_received(now);
         }
         while !data.is_empty() && self.closed().is_none() {
-            match self.handle_part(data, now) {
+            match self.handle_run(data).and_then(|rest| self.handle_part(rest, now)) {
                 Ok(rest) => data = rest,
                 Err(Misfit(code, why)) => self.close(code, why),
             }
         }
+    }
+
+    /// Takes in the short messages of one channel that lie here whole, one behind the other, and
+    /// returns the rest. This is only faster than frame by frame, not different.
+    fn handle_run<'a>(&mut self, mut data: &'a [u8]) -> Result<&'a [u8], Misfit> {
+        if self.state != State::Open || !self.parser.is_between_frames() {
+            return Ok(data);
+        }
+        let Some(ShortMessage { channel: id, .. }) = ShortMessage::read(data) else {
+            return Ok(data);
+        };
+        let max_message = self.config.max_message;
+        let Some(channel) = self.channel(id).filter(|channel| !channel.is_assembling()) else {
+            return Ok(data);
+        };
+        while let Some(message) = ShortMessage::read(data)
+            && message.channel == id
+            && message.payload.len() as u64 <= max_message
+        {
+            channel.charge(message.cost)?;
+            channel.receive(message.kind, message.payload, message.cost, message.rest.len())?;
+            data = message.rest;
+        }
+        self.after_data(id);
+        Ok(data)
     }
 
     /// Takes in some bytes and returns the rest.
@@ -223,7 +285,6 @@ impl Session {
         rest: &'a [u8],
     ) -> Result<&'a [u8], Misfit> {
         let (max_message, opened) = (self.config.max_message, self.was_opened(id));
-        let budget = self.config.budget.clone();
         let Some(channel) = self.channels.iter_mut().find(|it| it.id == id) else {
             // The channel has ended here, and the peer does not know yet.
             self.parser.body = Body::Skip { left: length };
@@ -237,7 +298,7 @@ impl Session {
             return Err(broken("pieces of one message differ in kind"));
         }
         if let Some(total) = total {
-            channel.begin(flags.kind, total, &budget);
+            channel.begin(flags.kind, total, &self.config.budget);
         }
         if channel.is_assembling() {
             self.parser.body = Body::Piece { channel: id, left: length, last: !flags.more, cost };
