@@ -13,7 +13,7 @@ use std::{
 use p2pchan_proto::{
     address::Address,
     book::{self, Book, DialId},
-    channel::{Budget, CloseCode, Config, Opened, Reason},
+    channel::{BlockPool, Budget, CloseCode, Config, Opened, Reason},
     error::Error,
     id::PeerId,
     node::{Admission, LinkId, Links, Output},
@@ -388,5 +388,6 @@ fn session_config(settings: &Settings) -> Config {
         ping_interval: timeouts.ping,
         idle_timeout: timeouts.idle,
         budget: Budget::new(limits.reassembly as u64),
+        pool: BlockPool::default(),
     }
 }

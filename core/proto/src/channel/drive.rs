@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     liveness::Beat,
+    outbox::BLOCK,
     reason::{CloseCode, Reason},
     session::{Event, Session, State},
     state::{Channel, ChannelId, Ending},
@@ -22,7 +23,7 @@ impl Session {
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
         if !self.control.is_empty() {
             let bytes = std::mem::take(&mut self.control);
-            return Some(Transmit { bytes, channel: None });
+            return Some(Transmit { bytes });
         }
         for _ in 0..self.channels.len() {
             if self.channels.is_empty() {
@@ -33,7 +34,7 @@ impl Session {
             let id = *id;
             if let Some(bytes) = outbox.take() {
                 self.after_transmit(id, now);
-                return Some(Transmit { bytes, channel: Some(id) });
+                return Some(Transmit { bytes });
             }
             self.advance_end(id, now);
             if !self.control.is_empty() {
@@ -59,10 +60,8 @@ impl Session {
     }
 
     /// Gives a sent buffer back for reuse.
-    pub fn recycle(&mut self, Transmit { bytes, channel }: Transmit) {
-        if let Some(channel) = channel.and_then(|id| self.channel(id)) {
-            channel.outbox.recycle(bytes);
-        }
+    pub fn recycle(&self, Transmit { bytes }: Transmit) {
+        self.config.pool.give(bytes, BLOCK);
     }
 
     /// Whether nothing waits to be sent, on any channel.
@@ -146,5 +145,4 @@ impl Session {
 pub struct Transmit {
     /// Whole frames.
     pub bytes: Vec<u8>,
-    channel: Option<ChannelId>,
 }

@@ -43,7 +43,9 @@ impl Session {
     pub fn send(&mut self, id: ChannelId, kind: Kind, payload: &[u8]) -> Result<bool, SendError> {
         let max = self.peer.as_ref().map_or(0, |about| about.max_message);
         let (high_water, low_water) = (self.config.high_water, self.config.low_water);
-        let Some(channel) = self.channel(id) else { return Err(SendError::Ended(None)) };
+        let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
+            return Err(SendError::Ended(None));
+        };
         if channel.ended.is_some() || channel.ending != Ending::No || channel.abandoned {
             return Err(SendError::Ended(channel.ended.clone()));
         }
@@ -55,7 +57,7 @@ impl Session {
             channel.wants_writable = true;
             return Err(SendError::WouldBlock);
         }
-        channel.outbox.push(id.0, kind, payload);
+        channel.outbox.push(id.0, kind, payload, &self.config.pool);
         Ok(std::mem::take(&mut self.driver_idle))
     }
 

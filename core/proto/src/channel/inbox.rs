@@ -14,7 +14,7 @@ use crate::wire::Kind;
 /// keeping one does not keep its neighbours.
 const PACKED: usize = 4096;
 /// The most that is allocated ahead of what has arrived.
-const AHEAD: usize = 64 * 1024;
+const AHEAD: usize = 256 * 1024;
 
 /// A received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Inbox {
         match u16::try_from(payload.len()) {
             Ok(len) if payload.len() < PACKED => {
                 if self.packed.capacity() - self.packed.len() < payload.len() {
-                    self.packed.reserve((payload.len() + coming).min(AHEAD));
+                    self.grow(payload.len() + coming);
                 }
                 self.packed.extend_from_slice(payload);
                 self.entries.push(Entry { kind, len });
@@ -103,6 +103,12 @@ impl Inbox {
             }
             _ => self.push_owned(kind, Bytes::copy_from_slice(payload), cost),
         }
+    }
+
+    /// More room, and twice as much each time: whoever sends much will send more.
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        self.packed.reserve(needed.max(self.packed.len() * 3).min(AHEAD.max(needed)));
     }
 
     /// A message with a buffer of its own.

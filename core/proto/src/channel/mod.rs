@@ -9,7 +9,7 @@
 //! # Layout, in reading order
 //! `session` the machine and its handshake; `proof` tags and bindings; `parse` bytes into frames;
 //! `flow` messages, credit and end; `drive` what to send and when; `state`, `outbox`, `inbox` one
-//! channel; `liveness`, `rate`, `budget` bounds; `reason` why things end.
+//! channel; `liveness`, `rate`, `budget`, `pool` bounds; `reason` why things end.
 
 mod budget;
 mod drive;
@@ -18,6 +18,7 @@ mod inbox;
 mod liveness;
 mod outbox;
 mod parse;
+mod pool;
 mod proof;
 mod rate;
 mod reason;
@@ -30,6 +31,7 @@ pub use budget::Budget;
 pub use drive::Transmit;
 pub use flow::{SendError, Taken};
 pub use inbox::{Batch, Message};
+pub use pool::BlockPool;
 pub use proof::{Binding, Common, EXPORTER_LABEL, Offer, Side, common};
 pub use reason::{CloseCode, Reason};
 pub use session::{Config, Event, MIN_WINDOW, Opened, Session};

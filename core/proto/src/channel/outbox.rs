@@ -4,13 +4,14 @@
 //! writer takes whole blocks, so many small messages become one write, one long message lets
 //! control frames and other channels in between its pieces, and nothing is copied or moved twice.
 
-use std::{collections::VecDeque, mem};
+use std::collections::VecDeque;
 
+use super::pool::BlockPool;
 use crate::wire::{DataFlags, Kind, MAX_PAYLOAD, push_data_header};
 
 /// A block is closed when the next frame would make it longer than this: one largest frame. The
 /// peer's window is at least four times as much, so a block can always be sent in the end.
-const BLOCK: usize = MAX_PAYLOAD + HEADER;
+pub(super) const BLOCK: usize = MAX_PAYLOAD + HEADER;
 /// The most that stands before the payload of a DATA frame.
 const HEADER: usize = 4 + 1 + 8 + 1 + 8;
 
@@ -18,8 +19,6 @@ const HEADER: usize = 4 + 1 + 8 + 1 + 8;
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     blocks: VecDeque<Vec<u8>>,
-    /// A used block kept for the next one while the channel is busy.
-    spare: Vec<u8>,
     queued: usize,
     /// Bytes that the peer still takes.
     credit: u64,
@@ -50,24 +49,32 @@ impl Outbox {
 
     /// Frames and queues a message.
     #[inline]
-    pub(super) fn push(&mut self, channel: u64, kind: Kind, payload: &[u8]) {
+    pub(super) fn push(&mut self, channel: u64, kind: Kind, payload: &[u8], pool: &BlockPool) {
         if payload.len() <= MAX_PAYLOAD {
-            self.push_piece(channel, DataFlags { kind, more: false }, None, payload);
+            let flags = DataFlags { kind, more: false };
+            self.push_piece(channel, flags, None, payload, pool);
         } else {
             let mut total = Some(payload.len() as u64);
             let mut pieces = payload.chunks(MAX_PAYLOAD).peekable();
             while let Some(piece) = pieces.next() {
                 let flags = DataFlags { kind, more: pieces.peek().is_some() };
-                self.push_piece(channel, flags, total.take(), piece);
+                self.push_piece(channel, flags, total.take(), piece, pool);
             }
         }
     }
 
     #[inline]
-    fn push_piece(&mut self, channel: u64, flags: DataFlags, total: Option<u64>, payload: &[u8]) {
+    fn push_piece(
+        &mut self,
+        channel: u64,
+        flags: DataFlags,
+        total: Option<u64>,
+        payload: &[u8],
+        pool: &BlockPool,
+    ) {
         let most = payload.len() + HEADER;
         if self.blocks.back().is_none_or(|block| block.len() + most > BLOCK) {
-            self.add_block(most);
+            self.add_block(most, pool);
         }
         let Some(block) = self.blocks.back_mut() else { return };
         let before = block.len();
@@ -76,11 +83,13 @@ impl Outbox {
         self.queued += block.len() - before;
     }
 
-    /// The first block is as large as it must be, since most channels are idle most of the time;
-    /// further ones show that the channel is busy and are allocated whole.
-    fn add_block(&mut self, most: usize) {
-        let mut block = mem::take(&mut self.spare);
-        block.reserve(if self.blocks.is_empty() { most } else { BLOCK });
+    /// Without a used block, the first one is as large as it must be, since most channels are idle
+    /// most of the time; further ones show that the channel is busy and are allocated whole.
+    #[cold]
+    fn add_block(&mut self, most: usize, pool: &BlockPool) {
+        let busy = !self.blocks.is_empty();
+        let block =
+            pool.take().unwrap_or_else(|| Vec::with_capacity(if busy { BLOCK } else { most }));
         self.blocks.push_back(block);
     }
 
@@ -93,16 +102,6 @@ impl Outbox {
         self.credit -= block.len() as u64;
         self.queued -= block.len();
         Some(block)
-    }
-
-    /// Gives a sent block back; it is kept only while the channel is busy.
-    pub(super) fn recycle(&mut self, mut block: Vec<u8>) {
-        if self.queued > 0 {
-            block.clear();
-            self.spare = block;
-        } else {
-            self.spare = Vec::new();
-        }
     }
 
     /// Forgets what waits.

@@ -11,6 +11,7 @@ use super::{
     budget::Budget,
     liveness::Liveness,
     parse::Parser,
+    pool::BlockPool,
     proof::{Binding, Common, Offer, Side},
     reason::{CloseCode, Reason},
     state::{Channel, ChannelId},
@@ -51,6 +52,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// What the node sets aside for long messages that are arriving.
     pub budget: Budget,
+    /// Where the node's connections keep memory for what they send.
+    pub pool: BlockPool,
 }
 
 /// What the driver has to know or decide.

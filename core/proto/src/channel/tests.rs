@@ -24,6 +24,7 @@ fn config() -> Config {
         ping_interval: Duration::from_secs(15),
         idle_timeout: Duration::from_secs(60),
         budget: Budget::new(64 << 20),
+        pool: BlockPool::default(),
     }
 }
 

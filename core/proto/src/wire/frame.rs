@@ -115,6 +115,7 @@ pub fn push_frame(out: &mut Vec<u8>, frame_type: FrameType, body: &[u8]) {
 
 /// Appends what stands before the payload of a DATA frame. `total` is the length of the whole
 /// message, and stands only in the first piece of a message of several.
+#[inline]
 pub fn push_data_header(
     out: &mut Vec<u8>,
     channel: u64,
@@ -122,8 +123,19 @@ pub fn push_data_header(
     total: Option<u64>,
     payload: usize,
 ) {
-    let total_len = total.map_or(0, varint_len);
-    let length = 2 + varint_len(channel) + total_len + payload;
+    let length = 2 + varint_len(channel) + total.map_or(0, varint_len) + payload;
+    if let (Ok(channel @ 0..0x40), 0x40..0x4000, None) = (u8::try_from(channel), length, total) {
+        // Most frames by far: written at once.
+        #[expect(clippy::cast_possible_truncation, reason = "of 14 bits, each takes some")]
+        let (high, low) = (0x40 | (length >> 8) as u8, length as u8);
+        return out.extend_from_slice(&[
+            high,
+            low,
+            FrameType::Data as u8,
+            channel,
+            flags.to_bits(),
+        ]);
+    }
     push_varint(out, length as u64);
     out.push(FrameType::Data as u8);
     push_varint(out, channel);
