@@ -17,19 +17,17 @@ fn numbers(last: usize) -> Vec<u8> {
 #[test]
 fn every_line_of_a_file_arrives_in_order_once_and_the_sender_exits() {
     let network = Network::start();
-    let mut receiver = network.join(&["--json"]);
+    let mut receiver = network.join(&[]);
     receiver.hang_up();
     let mut sender = network.join(&["--until", "1"]);
     let expected = numbers(100_000);
     sender.say(&expected);
     sender.hang_up();
-    for number in 1..=100_000 {
-        let line: Value = serde_json::from_slice(&receiver.hear()).unwrap();
-        assert_eq!(line["text"], number.to_string());
-    }
+    let mut heard = vec![0; expected.len()];
+    receiver.stdout.as_mut().unwrap().read_exact(&mut heard).unwrap();
+    assert!(heard == expected, "lines are missing, doubled or out of order");
     assert_eq!(sender.wait().code(), Some(0));
     // At the end of its input the receiver, without --until, goes on.
-    receiver.event("remote_ended");
     receiver.signal("INT");
     assert_eq!(receiver.wait().code(), Some(130));
     let mut rest = Vec::new();
@@ -128,11 +126,10 @@ fn a_line_over_the_limit_is_refused_by_number_and_those_before_arrive() {
 #[test]
 fn a_sender_whose_only_remote_is_killed_says_so_and_fails() {
     let network = Network::start();
-    let receiver = network.join(&["--json"]);
+    let mut receiver = network.join(&[]);
     let mut sender = network.join(&["--until", "1", "--json"]);
     sender.say(b"1\n");
-    receiver.event("remote_opened");
-    sender.event("remote_opened");
+    assert_eq!(receiver.hear_text(), "1");
     drop(receiver);
     sender.event("remote_ended");
     sender.say(b"2\n");

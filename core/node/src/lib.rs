@@ -70,3 +70,8 @@ pub use p2pchan_proto::{
 };
 pub use remote::{Remote, Sender};
 pub use testnet::{Testnet, TestnetBuilder};
+
+/// Its example is compiled with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
