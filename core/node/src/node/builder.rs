@@ -79,8 +79,8 @@ impl Builder {
     /// node runs there, else on one that the library keeps (`runtime.threads`).
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`](crate::ErrorKind::Settings) naming the key and the value,
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if an address cannot be listened on or a file not be
+    /// [`ErrorKind::Settings`] naming the key and the value,
+    /// [`ErrorKind::Io`] if an address cannot be listened on or a file not be
     /// read. Then nothing is left open.
     pub async fn start(self) -> Result<Node, Error> {
         let settings = Settings::default().with(&self.changes)?;
