@@ -51,8 +51,17 @@ impl Identity {
     /// [`ErrorKind::Io`] if it cannot be read or made, [`ErrorKind::Settings`] if others can read it
     /// or it holds something else.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
-        match fs::File::open(path) {
-            Ok(file) => Self::read(path, &file),
+        // Looked at before it is opened: opening a pipe would wait for somebody to write.
+        match fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() => {
+                let path = path.display();
+                let message = format!("identity file {path} is not a file; name another path");
+                Err(Error::new(ErrorKind::Settings, message))
+            }
+            Ok(_) => {
+                let file = fs::File::open(path);
+                Self::read(path, &file.map_err(|error| file_error(path, "cannot be read", &error))?)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
             Err(error) => Err(file_error(path, "cannot be read", &error)),
         }
