@@ -92,7 +92,10 @@ impl State {
             ),
             SendError::TooBig(limit) => Error::new(
                 ErrorKind::TooBig,
-                format!("the peer takes messages of at most {limit} bytes; send smaller ones"),
+                format!(
+                    "messages to this peer have at most {limit} bytes, the smaller limits.message \
+                     of the two sides; send smaller ones"
+                ),
             ),
             SendError::Ended(reason) => reason
                 .and_then(|reason| reason.to_error())
@@ -237,7 +240,7 @@ impl Remote {
     /// If the future is dropped before it is ready, nothing was sent.
     ///
     /// # Errors
-    /// [`ErrorKind::TooBig`] for a message longer than the peer takes, [`ErrorKind::Invalid`] for a
+    /// [`ErrorKind::TooBig`] for a message longer than this node sends or the peer takes, [`ErrorKind::Invalid`] for a
     /// value that cannot travel, or why the channel has ended.
     #[inline]
     pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {

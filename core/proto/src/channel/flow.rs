@@ -17,7 +17,7 @@ use crate::{
 pub enum SendError {
     /// The buffer is full; [`Event::Writable`] comes once when there is room.
     WouldBlock,
-    /// The message is longer than the peer takes; the limit in bytes.
+    /// The message is longer than this side sends or the peer takes; the limit in bytes.
     TooBig(u64),
     /// The channel has ended or is ending.
     Ended(Option<Reason>),
@@ -42,6 +42,7 @@ impl Session {
     #[inline]
     pub fn send(&mut self, id: ChannelId, kind: Kind, payload: &[u8]) -> Result<bool, SendError> {
         let max = self.peer.as_ref().map_or(0, |about| about.max_message);
+        let max = max.min(self.config.max_message);
         let (high_water, low_water) = (self.config.high_water, self.config.low_water);
         let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
             return Err(SendError::Ended(None));
