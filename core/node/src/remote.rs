@@ -287,7 +287,12 @@ impl Drop for Remote {
     fn drop(&mut self) {
         let State { link, channel, clock, .. } = &*self.state;
         let now = clock.now();
-        link.call(|shared| ((), shared.session.abandon(*channel, now)));
+        link.call(|shared| {
+            if self.batch.len() > 0 {
+                shared.session.leave_unread(*channel);
+            }
+            ((), shared.session.abandon(*channel, now))
+        });
     }
 }
 

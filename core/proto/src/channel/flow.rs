@@ -118,6 +118,14 @@ impl Session {
         false
     }
 
+    /// The program will not read all of what it has taken; for [`Session::abandon`] that counts as
+    /// unread.
+    pub fn leave_unread(&mut self, id: ChannelId) {
+        if let Some(channel) = self.channel(id) {
+            channel.unread_dropped = true;
+        }
+    }
+
     /// Lets go of the channel: what is queued is still sent, what arrives is dropped, and if
     /// anything is, the peer is told so. Returns whether the driver is asked for.
     pub fn abandon(&mut self, id: ChannelId, now: Time) -> bool {
