@@ -56,10 +56,9 @@ pub(crate) async fn node() -> Node {
 
 /// Two nodes, and each one's remote to the other: the first accepts, the second dials.
 pub(crate) struct Pair {
-    pub(crate) near: Node,
     pub(crate) to_far: Remote,
-    pub(crate) far: Node,
     pub(crate) to_near: Remote,
+    pub(crate) nodes: [Node; 2],
 }
 
 pub(crate) async fn pair() -> Pair {
@@ -69,7 +68,7 @@ pub(crate) async fn pair() -> Pair {
 pub(crate) async fn pair_of(near: Builder, far: Builder) -> Pair {
     let (near, far) = (start(near).await, start(far).await);
     let (to_far, to_near) = meet(&near, &far, near.addresses()[0]).await;
-    Pair { near, to_far, far, to_near }
+    Pair { to_far, to_near, nodes: [near, far] }
 }
 
 /// Lets `far` dial an address that leads to `near`; the remotes at `near` and at `far`.
