@@ -94,3 +94,31 @@ fn expand_label(
         .and_then(|okm| okm.fill(out))
         .ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use p2pchan_proto::id::to_hex;
+
+    use super::*;
+
+    #[test]
+    fn exporters_are_those_of_the_vectors() {
+        let vectors = include_str!("../../../../tests/vectors/vectors.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        let exporters = vectors["exporters"].as_array().unwrap();
+        assert_eq!(exporters.len(), 2);
+        for given in exporters {
+            let suite = match given["hash"].as_str().unwrap() {
+                "sha384" => CipherSuite::TLS13_AES_256_GCM_SHA384,
+                _ => CipherSuite::TLS13_AES_128_GCM_SHA256,
+            };
+            let digits = given["exporter_secret"].as_str().unwrap().as_bytes().chunks_exact(2);
+            let secret: Vec<u8> = digits
+                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+                .collect();
+            let log = ExporterLog::new();
+            log.log("EXPORTER_SECRET", &[], &secret);
+            assert_eq!(to_hex(&log.exporter(suite).unwrap()), given["exporter"]);
+        }
+    }
+}
