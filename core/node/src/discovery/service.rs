@@ -36,6 +36,12 @@ pub trait DiscoveryService: Send + Sync + 'static {
         found: &'a Found,
     ) -> BoxFuture<'a, Result<(), Error>>;
 
+    /// Closes what the service has open. The node calls it once, after the last verb, and gives it a
+    /// few seconds. A service that opens nothing keeps the default.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     /// Takes the announcement back as far as the network lets it. Given at most `timeouts.close`.
     fn withdraw<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, ()> {
         let _ = topic;

@@ -14,6 +14,7 @@ use p2pchan_proto::{
     book::DialId,
     channel::{Binding, CloseCode, Reason, Session, Side},
     node::{LinkId, Output},
+    time::Time,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -82,7 +83,7 @@ impl Inner {
     }
 
     async fn receive(self: Arc<Self>, id: LinkId, stream: TcpStream, from: SocketAddr) {
-        let address = Address::tcp(from);
+        let (address, began) = (Address::tcp(from), self.clock.now());
         let handshake = async {
             tcp::prepare(&stream)?;
             let mut pipe = TlsPipe::server(stream, &self.tls)?;
@@ -95,7 +96,7 @@ impl Inner {
             Some(Err(_)) => tracing::debug!(target: "p2pchan", %address, "TLS took too long"),
             Some(Ok(Err(error))) => tracing::debug!(target: "p2pchan", %address, %error, "no TLS"),
             Some(Ok(Ok((pipe, secured)))) => {
-                self.greet_newcomer(id, address, Box::new(pipe), &secured).await;
+                self.greet_newcomer(id, address, Box::new(pipe), &secured, began).await;
             }
         }
     }
@@ -106,9 +107,11 @@ impl Inner {
         address: Address,
         pipe: Box<dyn Pipe>,
         Secured { peer, exporter }: &Secured,
+        began: Time,
     ) {
         let binding = Binding::new(exporter, peer, &self.id);
-        let mut session = Session::acceptor(self.session_config(), binding, self.clock.now());
+        // TLS and HELLO share one `timeouts.handshake`.
+        let mut session = Session::acceptor(self.session_config(), binding, began);
         let decided = {
             let mut core = self.core();
             core.links.handle_secured(id, *peer, Side::Acceptor, Vec::new());

@@ -9,6 +9,7 @@ use p2pchan_proto::{
     error::{Error, ErrorKind},
     node::{LinkId, Output},
     subject::SubjectKey,
+    time::Time,
     wire::MAX_LISTEN,
 };
 use tokio::{sync::oneshot, time};
@@ -78,13 +79,14 @@ impl Inner {
         patience: Duration,
     ) -> Result<(), Failed> {
         let closing = || Failed { outcome: Outcome::Cancelled, error: node_closed() };
+        let until = self.clock.now() + patience;
         let secured = time::timeout(patience, self.secure(address));
         let secured = self.until_closing(secured).await.ok_or_else(closing)?;
         let (pipe, secured) = secured.map_err(|_| {
             let reason = format!("{address} did not answer within {patience:?}");
             Failed::new(Failure::Unreachable, ErrorKind::Timeout, reason)
         })??;
-        let (link, pipe) = self.greet(id, address, subjects, pipe, &secured).await?;
+        let (link, pipe) = self.greet(id, address, subjects, pipe, &secured, until).await?;
         let (opened, reason) = self.run_link(link, pipe, Some(dial)).await;
         if opened { Ok(()) } else { Err(not_opened(address, &secured, &reason)) }
     }
@@ -118,6 +120,7 @@ impl Inner {
         subjects: Vec<SubjectKey>,
         pipe: Box<dyn Pipe>,
         Secured { peer, exporter }: &Secured,
+        until: Time,
     ) -> Result<(Arc<Link>, Box<dyn Pipe>), Failed> {
         let binding = Binding::new(exporter, &self.id, peer);
         let now = self.clock.now();
@@ -130,6 +133,7 @@ impl Inner {
                 _ => {
                     let keys = subjects
                         .iter()
+                        .take(self.settings.limits.channels)
                         .filter_map(|key| Some((*key, &**core.subjects.keys(*key)?)));
                     let seed = random().map_err(|error| {
                         Failed::new(Failure::Unreachable, ErrorKind::Io, error.message())
@@ -138,7 +142,9 @@ impl Inner {
                     drop(core);
                     let listen = self.listening.iter().take(MAX_LISTEN).copied().collect();
                     let observed = Some(address.socket);
-                    let config = self.session_config();
+                    let mut config = self.session_config();
+                    // The proof is part of what `timeouts.dial` bounds.
+                    config.handshake_timeout = config.handshake_timeout.min(until - now);
                     let session = Session::dialler(config, binding, offer, observed, listen, now);
                     return Ok((Link::new(id, *peer, address, session), pipe));
                 }

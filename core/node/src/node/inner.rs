@@ -291,6 +291,7 @@ impl Inner {
             let wanted: Vec<_> = subjects
                 .iter()
                 .filter(|key| shared.session.has_room_for(**key))
+                .take(shared.session.room())
                 .filter_map(|key| Some((*key, &**core.subjects.keys(*key)?)))
                 .collect();
             if !wanted.is_empty() {
@@ -371,6 +372,12 @@ impl Inner {
             self.tasks.abort();
             self.tasks.ended().await;
         }
+        let services = async {
+            for service in &self.services {
+                service.close().await;
+            }
+        };
+        let _ = tokio::time::timeout(CLOSING, services).await;
         self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

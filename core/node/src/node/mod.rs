@@ -158,7 +158,11 @@ impl Node {
     /// Ends everything: announcements are withdrawn, what was sent goes out, remotes end, sockets and
     /// tasks are gone when this is ready, within `timeouts.close` and a little.
     pub async fn close(&self) {
-        self.handle.inner.close().await;
+        let inner = self.handle.inner.clone();
+        // On the node's runtime, whoever polls this.
+        let closing = inner.runtime.clone().spawn(async move { inner.close().await });
+        // It can only fail with its runtime, and then there is nothing left to close.
+        let _ = closing.await;
     }
 }
 

@@ -145,7 +145,11 @@ impl<S: Stream> TlsPipe<S> {
         while self.handshaking {
             let _ = self.poll_flush(context)?;
             let mut sink = |bytes: &[u8]| early.extend_from_slice(bytes);
-            let Poll::Ready(open) = self.poll_read(context, &mut sink)? else {
+            let read = self.poll_read(context, &mut sink)?;
+            if early.len() > MAX_UNPROVEN {
+                return Poll::Ready(Err(io::Error::other("too much before the handshake is done")));
+            }
+            let Poll::Ready(open) = read else {
                 self.early = early;
                 return Poll::Pending;
             };

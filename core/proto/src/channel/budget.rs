@@ -8,13 +8,20 @@ use std::sync::{
 /// A budget shared by all connections of a node. Cloning it shares it.
 #[derive(Clone, Debug)]
 pub struct Budget {
+    total: u64,
     left: Arc<AtomicU64>,
 }
 
 impl Budget {
     /// A budget of this many bytes.
     pub fn new(bytes: u64) -> Self {
-        Self { left: Arc::new(AtomicU64::new(bytes)) }
+        Self { total: bytes, left: Arc::new(AtomicU64::new(bytes)) }
+    }
+
+    /// What one connection may set aside, unless it is for one message: a quarter, so that a peer that
+    /// begins messages and never ends them holds up nobody else's.
+    pub(super) const fn share(&self) -> u64 {
+        self.total / 4
     }
 
     /// Sets `bytes` aside, all or nothing.

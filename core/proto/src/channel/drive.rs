@@ -33,7 +33,7 @@ impl Session {
             let Channel { id, outbox, .. } = &mut self.channels[self.turn];
             let id = *id;
             if let Some(bytes) = outbox.take() {
-                self.after_transmit(id, now);
+                self.after_transmit(id);
                 return Some(Transmit { bytes });
             }
             self.advance_end(id, now);
@@ -45,12 +45,10 @@ impl Session {
         None
     }
 
-    fn after_transmit(&mut self, id: ChannelId, now: Time) {
-        let (low_water, close_timeout) = (self.config.low_water, self.config.close_timeout);
+    fn after_transmit(&mut self, id: ChannelId) {
+        let low_water = self.config.low_water;
         let Some(channel) = self.channel(id) else { return };
-        if channel.deadline.is_some() {
-            channel.deadline = Some(now + close_timeout);
-        }
+        channel.progressed = true;
         let writable =
             channel.outbox.queued() <= low_water && std::mem::take(&mut channel.wants_writable);
         let flushed = channel.outbox.is_empty() && std::mem::take(&mut channel.wants_flushed);
@@ -126,9 +124,15 @@ impl Session {
     }
 
     fn handle_channel_timeout(&mut self, id: ChannelId, now: Time) {
-        self.after_data(id);
+        self.reserve(id);
+        self.give_credit(id);
+        let close_timeout = self.config.close_timeout;
         let Some(channel) = self.channel(id) else { return };
         if channel.deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if std::mem::take(&mut channel.progressed) {
+            channel.deadline = Some(now + close_timeout);
             return;
         }
         let queued = channel.outbox.queued();

@@ -5,7 +5,7 @@ use super::{
     proof::Side,
     reason::{CloseCode, Reason},
     session::{Event, MIN_WINDOW, Session, State},
-    state::{ChannelId, Ending, Misfit},
+    state::{Channel, ChannelId, Ending, Misfit},
 };
 use crate::{
     time::Time,
@@ -93,8 +93,8 @@ impl Session {
         if channel.has_unread() {
             let batch = channel.take();
             self.after_take(id, now);
-            let wake = !self.control.is_empty() && std::mem::take(&mut self.driver_idle);
-            return (Taken::Messages(batch), wake);
+            let news = !self.control.is_empty() || !self.events.is_empty();
+            return (Taken::Messages(batch), news && std::mem::take(&mut self.driver_idle));
         }
         match &channel.ended {
             Some(reason) => (Taken::Ended(reason.clone()), false),
@@ -113,6 +113,7 @@ impl Session {
         if channel.is_live() && channel.ending == Ending::No {
             channel.ending = Ending::Flushing;
             channel.deadline = Some(deadline);
+            channel.progressed = false;
             return std::mem::take(&mut self.driver_idle);
         }
         false
@@ -196,18 +197,34 @@ impl Session {
     /// Messages or parts of one have arrived.
     #[inline]
     pub(super) fn after_data(&mut self, id: ChannelId) {
-        let budget = &self.config.budget;
         let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
             return;
         };
+        channel.progressed = true;
         if channel.has_unread() && std::mem::take(&mut channel.wants_readable) {
             self.events.push_back(Event::Readable(id));
         }
-        if channel.is_starved() {
-            channel.reserve(budget);
-        }
-        if let Some(credit) = channel.credit_due() {
+        self.give_credit(id);
+    }
+
+    /// Lets the peer send more, if there is room for more.
+    #[inline]
+    pub(super) fn give_credit(&mut self, id: ChannelId) {
+        if let Some(credit) = self.channel(id).and_then(Channel::credit_due) {
             push_credit(&mut self.control, id, credit);
+        }
+    }
+
+    /// Looks for a place in the node's budget for a long message that is arriving.
+    pub(super) fn reserve(&mut self, id: ChannelId) {
+        if !self.channel(id).is_some_and(|channel| channel.is_starved()) {
+            return;
+        }
+        let budget = self.config.budget.clone();
+        let held: u64 = self.channels.iter().map(Channel::reserved).sum();
+        let most = if held == 0 { u64::MAX } else { budget.share().saturating_sub(held) };
+        if let Some(channel) = self.channel(id) {
+            channel.reserve(&budget, most);
         }
     }
 
@@ -217,20 +234,12 @@ impl Session {
         self.advance_end(id, now);
     }
 
-    pub(super) fn handle_credit(
-        &mut self,
-        id: ChannelId,
-        bytes: u64,
-        now: Time,
-    ) -> Result<(), Misfit> {
-        let close_timeout = self.config.close_timeout;
+    pub(super) fn handle_credit(&mut self, id: ChannelId, bytes: u64) -> Result<(), Misfit> {
         let opened = self.was_opened(id);
         match self.channel(id) {
             Some(channel) => {
                 channel.outbox.add_credit(bytes);
-                if channel.deadline.is_some() {
-                    channel.deadline = Some(now + close_timeout);
-                }
+                channel.progressed = true;
                 Ok(())
             }
             None if opened => Ok(()),
@@ -254,6 +263,21 @@ impl Session {
         }
     }
 
+    pub(super) fn handle_done(&mut self, id: ChannelId) -> Result<(), Misfit> {
+        let opened = self.was_opened(id);
+        match self.channel(id) {
+            Some(channel) if channel.ending == Ending::Finished => {
+                channel.peer_done = true;
+                self.end_if_done(id);
+                Ok(())
+            }
+            // Both may have reset the channel at once.
+            Some(channel) if !channel.is_live() => Ok(()),
+            None if opened => Ok(()),
+            _ => Err(Misfit(CloseCode::Protocol, "DONE before FIN")),
+        }
+    }
+
     pub(super) fn handle_reset(&mut self, id: ChannelId, code: CloseCode) -> Result<(), Misfit> {
         if !self.was_opened(id) {
             return Err(Misfit(CloseCode::Protocol, "RESET on a channel never opened"));
@@ -262,7 +286,8 @@ impl Session {
         Ok(())
     }
 
-    /// Moves the end of a channel on as far as it goes: flush, FIN, the peer's FIN, end.
+    /// Moves the end of a channel on as far as it goes: what is queued, FIN; everything read up to the
+    /// peer's FIN, DONE; and with the peer's DONE, the end.
     pub(super) fn advance_end(&mut self, id: ChannelId, now: Time) {
         let close_timeout = self.config.close_timeout;
         let Some(channel) = self.channel(id) else { return };
@@ -281,14 +306,25 @@ impl Session {
         }
         if flushed && channel.ending == Ending::Flushing {
             channel.ending = Ending::Finished;
-            let mut body = Vec::new();
-            push_varint(&mut body, id.0);
-            push_frame(&mut self.control, FrameType::Fin, &body);
+            self.push_channel(FrameType::Fin, id);
         }
         let Some(channel) = self.channel(id) else { return };
-        if read_all && channel.ending == Ending::Finished {
+        if read_all && !std::mem::replace(&mut channel.done, true) {
+            self.push_channel(FrameType::Done, id);
+        }
+        self.end_if_done(id);
+    }
+
+    fn end_if_done(&mut self, id: ChannelId) {
+        if self.channel(id).is_some_and(|channel| channel.done && channel.peer_done) {
             self.end_channel(id, Reason::Clean);
         }
+    }
+
+    fn push_channel(&mut self, frame_type: FrameType, ChannelId(channel): ChannelId) {
+        let mut body = Vec::with_capacity(8);
+        push_varint(&mut body, channel);
+        push_frame(&mut self.control, frame_type, &body);
     }
 
     fn end_channel(&mut self, id: ChannelId, reason: Reason) {

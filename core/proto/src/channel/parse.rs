@@ -7,7 +7,7 @@
 use super::{
     reason::{CloseCode, Reason},
     session::{Event, Session, State},
-    state::{ChannelId, Misfit},
+    state::{Channel, ChannelId, Misfit},
 };
 use crate::{
     time::Time,
@@ -17,8 +17,13 @@ use crate::{
     },
 };
 
-/// The most bytes that tell what a frame is: length, type, channel, flags, total.
-const MAX_HEAD: usize = 4 + 1 + 8 + 1 + 8;
+/// The most bytes that tell what a frame is: length, type, channel, flags, total, each integer as
+/// long as it can be written.
+const MAX_HEAD: usize = 8 + 1 + 8 + 1 + 8;
+
+/// Answers to a peer that asks and does not read; the rates of what it may ask bound it first where
+/// the transport notices that nothing is read.
+const MAX_CONTROL: usize = 256 * 1024;
 
 /// Where the reading of the byte stream stands.
 #[derive(Debug, Default)]
@@ -123,9 +128,8 @@ impl Session {
             return Ok(data);
         };
         let max_message = self.config.max_message;
-        let Some(channel) = self.channel(id).filter(|channel| !channel.is_assembling()) else {
-            return Ok(data);
-        };
+        let plain = |channel: &&mut Channel| channel.is_live() && !channel.is_assembling();
+        let Some(channel) = self.channel(id).filter(plain) else { return Ok(data) };
         while let Some(message) = ShortMessage::read(data)
             && message.channel == id
             && message.payload.len() as u64 <= max_message
@@ -195,6 +199,9 @@ impl Session {
         let before = head.len();
         head.extend_from_slice(&data[..data.len().min(MAX_HEAD - before)]);
         let Some((parsed, length, cost, rest)) = self.read_head(&head)? else {
+            if head.len() == MAX_HEAD {
+                return Err(broken("an overlong head"));
+            }
             self.parser.head = head;
             return Ok(&[]);
         };
@@ -227,12 +234,12 @@ impl Session {
             None if *number >= 0x40 => return Ok(Some((Head::Skip, left, cost, body))),
             None => return Err(broken("a frame of an unknown type")),
         }
-        let whole = body.get(..left.min(MAX_HEAD)).unwrap_or(body);
-        match self.read_data_head(whole) {
+        let most = left.min(MAX_HEAD);
+        let start = body.get(..most).unwrap_or(body);
+        match self.read_data_head(start) {
             Ok((head, used)) => Ok(Some((head, left - used, cost, &body[used..]))),
-            // All of the frame is here and still too short.
-            Err(Malformed(why)) if whole.len() == left => Err(broken(why)),
-            Err(_) if body.len() >= MAX_HEAD => Err(broken("an overlong head")),
+            // More bytes would not help.
+            Err(Malformed(why)) if start.len() == most => Err(broken(why)),
             Err(_) => Ok(None),
         }
     }
@@ -242,8 +249,9 @@ impl Session {
         let mut reader = Reader::new(body);
         let channel = ChannelId(reader.varint()?);
         let flags = DataFlags::from_bits(reader.u8()?).ok_or(Malformed("unknown DATA flags"))?;
-        let first_of_many =
-            flags.more && !self.channels.iter().any(|it| it.id == channel && it.is_assembling());
+        // For a channel that has ended here the rest is skipped, whatever it is.
+        let begins = |it: &Channel| it.id == channel && it.is_live() && !it.is_assembling();
+        let first_of_many = flags.more && self.channels.iter().any(begins);
         let total = if first_of_many { Some(reader.varint()?) } else { None };
         Ok((Head::Data { channel, flags, total }, body.len() - reader.rest().len()))
     }
@@ -285,7 +293,8 @@ impl Session {
         rest: &'a [u8],
     ) -> Result<&'a [u8], Misfit> {
         let (max_message, opened) = (self.config.max_message, self.was_opened(id));
-        let Some(channel) = self.channels.iter_mut().find(|it| it.id == id) else {
+        let live = |channel: &&mut Channel| channel.id == id && channel.is_live();
+        let Some(channel) = self.channels.iter_mut().find(live) else {
             // The channel has ended here, and the peer does not know yet.
             self.parser.body = Body::Skip { left: length };
             return if opened { Ok(rest) } else { Err(broken("DATA on a channel never opened")) };
@@ -298,9 +307,10 @@ impl Session {
             return Err(broken("pieces of one message differ in kind"));
         }
         if let Some(total) = total {
-            channel.begin(flags.kind, total, &self.config.budget);
+            channel.begin(flags.kind, total);
         }
         if channel.is_assembling() {
+            self.reserve(id);
             self.parser.body = Body::Piece { channel: id, left: length, last: !flags.more, cost };
             if length == 0 {
                 self.parser.body = Body::None;
@@ -326,7 +336,7 @@ impl Session {
         cost: u64,
         coming: usize,
     ) -> Result<(), Misfit> {
-        if let Some(channel) = self.channel(id) {
+        if let Some(channel) = self.channel(id).filter(|channel| channel.is_live()) {
             channel.receive(kind, payload, cost, coming)?;
             self.after_data(id);
         }
@@ -340,7 +350,7 @@ impl Session {
         cost: u64,
         last: bool,
     ) -> Result<(), Misfit> {
-        if let Some(channel) = self.channel(id) {
+        if let Some(channel) = self.channel(id).filter(|channel| channel.is_live()) {
             channel.extend(part, cost)?;
             if last {
                 channel.finish_message()?;
@@ -392,6 +402,9 @@ impl Session {
         now: Time,
     ) -> Result<(), Misfit> {
         let mut reader = Reader::new(body);
+        if self.control.len() > MAX_CONTROL {
+            return Err(broken("more questions than answers read"));
+        }
         match frame_type {
             FrameType::Ping => {
                 let number = reader.u64()?;
@@ -407,8 +420,9 @@ impl Session {
             }
             FrameType::Credit => {
                 let id = ChannelId(reader.varint()?);
-                self.handle_credit(id, reader.varint()?, now)?;
+                self.handle_credit(id, reader.varint()?)?;
             }
+            FrameType::Done => self.handle_done(ChannelId(reader.varint()?))?,
             FrameType::Fin => self.handle_fin(ChannelId(reader.varint()?), now)?,
             FrameType::Reset => {
                 let id = ChannelId(reader.varint()?);
@@ -418,6 +432,11 @@ impl Session {
                 let subjects = Subjects::decode(body)?;
                 if !self.offered_rate.allows(now) {
                     return Err(broken("too many SUBJECTS"));
+                }
+                // Another number would bind its tags to an offer that was made before.
+                self.peer_offers += 1;
+                if subjects.number != self.peer_offers {
+                    return Err(broken("SUBJECTS out of turn"));
                 }
                 self.events.push_back(Event::Subjects(subjects));
             }

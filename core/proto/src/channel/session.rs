@@ -20,7 +20,7 @@ use crate::{
     address::Address,
     subject::{Subject, SubjectKey},
     time::Time,
-    wire::{About, Close, FrameType, Hello, Subjects, SubjectsAck, Tag, Welcome, push_frame},
+    wire::{About, Close, FrameType, Hello, Subjects, SubjectsAck, Welcome, push_frame},
 };
 
 /// The smallest window that a peer may announce: four largest blocks, so that one always fits.
@@ -127,6 +127,8 @@ pub struct Session {
     binding: Binding,
     offers: Vec<(u32, Offer)>,
     offers_made: u32,
+    /// Offers that the peer has made after HELLO.
+    pub(super) peer_offers: u32,
     /// How many channels each side's offers opened: the next channel numbers.
     opened: [u64; 2],
 }
@@ -176,6 +178,7 @@ impl Session {
             binding,
             offers: Vec::new(),
             offers_made: 0,
+            peer_offers: 0,
             opened: [0, 0],
         }
     }
@@ -215,6 +218,12 @@ impl Session {
             State::Closed(reason) => Some(reason),
             _ => None,
         }
+    }
+
+    /// How many further channels there is room for; no more subjects may be offered.
+    pub fn room(&self) -> usize {
+        let offered: usize = self.offers.iter().map(|(_, offer)| offer.subjects().count()).sum();
+        self.config.channels.saturating_sub(self.channels.len() + offered)
     }
 
     /// Whether a further channel for this subject may open: there is none, and none is about to by
@@ -290,6 +299,9 @@ impl Session {
         let (_, offer) =
             self.offers.remove(position.ok_or("an answer to an offer that was not made")?);
         let subjects = offer.confirm(matches).ok_or("a wrong proof of a subject")?;
+        if self.channels.len() + subjects.len() > self.config.channels {
+            return Err("more channels than this side takes");
+        }
         if subjects.iter().any(|subject| !self.has_room_for(*subject)) {
             return Err("a subject that already has a channel");
         }
@@ -383,11 +395,6 @@ impl Session {
     /// The next thing that the driver has to know.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    /// The tags that this side offered in HELLO; for tests of attacks.
-    pub fn offered_tags(&self) -> Option<&[Tag]> {
-        self.offers.first().map(|(_, offer)| offer.tags())
     }
 
     pub(super) fn channel(&mut self, id: ChannelId) -> Option<&mut Channel> {

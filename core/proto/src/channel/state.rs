@@ -64,6 +64,12 @@ pub(super) struct Channel {
     pub(super) abandoned: bool,
     pub(super) unread_dropped: bool,
     pub(super) peer_finished: bool,
+    /// DONE is sent: everything up to the peer's FIN has been read here.
+    pub(super) done: bool,
+    /// DONE has come: the peer has read everything up to our FIN.
+    pub(super) peer_done: bool,
+    /// Something moved since the deadline was set.
+    pub(super) progressed: bool,
     pub(super) ended: Option<Reason>,
     inbox: Inbox,
     assembly: Option<Assembly>,
@@ -86,6 +92,9 @@ impl Channel {
             abandoned: false,
             unread_dropped: false,
             peer_finished: false,
+            done: false,
+            peer_done: false,
+            progressed: false,
             ended: None,
             inbox: Inbox::default(),
             assembly: None,
@@ -137,11 +146,9 @@ impl Channel {
     }
 
     /// Begins a message of `total` bytes in several pieces.
-    pub(super) fn begin(&mut self, kind: Kind, total: u64, budget: &Budget) {
-        // Against a short message the window needs no help.
-        let reservation = if total > self.window / 4 { budget.reserve(total) } else { None };
-        self.assembly =
-            Some(Assembly { kind, buffer: BytesMut::new(), total, cost: 0, reservation });
+    pub(super) fn begin(&mut self, kind: Kind, total: u64) {
+        let buffer = BytesMut::new();
+        self.assembly = Some(Assembly { kind, buffer, total, cost: 0, reservation: None });
     }
 
     /// Part of a piece. `cost` is the length of the frame, counted once, with its first part.
@@ -179,17 +186,25 @@ impl Channel {
         self.assembly.as_ref().is_none_or(|assembly| assembly.kind == kind)
     }
 
-    /// Whether a long message waits because the node's budget is used up.
+    /// Whether a long message waits for a place in the node's budget. A short one needs none: the
+    /// window has room for it.
     pub(super) fn is_starved(&self) -> bool {
         self.assembly
             .as_ref()
             .is_some_and(|it| it.total > self.window / 4 && it.reservation.is_none())
     }
 
-    /// Tries again to set a long message's bytes aside.
-    pub(super) fn reserve(&mut self, budget: &Budget) {
+    /// What is set aside for the message that is arriving.
+    pub(super) fn reserved(&self) -> u64 {
+        let assembly = self.assembly.as_ref();
+        assembly.filter(|it| it.reservation.is_some()).map_or(0, |it| it.total)
+    }
+
+    /// Tries to set a long message's bytes aside, at most `most`.
+    pub(super) fn reserve(&mut self, budget: &Budget, most: u64) {
         if let Some(assembly) = &mut self.assembly
             && assembly.reservation.is_none()
+            && assembly.total <= most
         {
             assembly.reservation = budget.reserve(assembly.total);
         }

@@ -33,6 +33,8 @@ pub enum FrameType {
     Pong = 12,
     /// The connection ends at once, and why.
     Close = 14,
+    /// Everything up to the other side's FIN has been read.
+    Done = 15,
 }
 
 impl FrameType {
@@ -50,6 +52,7 @@ impl FrameType {
             11 => Self::Ping,
             12 => Self::Pong,
             14 => Self::Close,
+            15 => Self::Done,
             _ => return None,
         })
     }

@@ -214,14 +214,14 @@ fn read_tags(reader: &mut Reader<'_>) -> Result<Vec<Tag>, Malformed> {
 }
 
 fn push_matches(out: &mut Vec<u8>, matches: &[Match], offered: usize) {
+    // The count and each position take at most two bytes.
+    let full = out.len() + 2 + offered * (2 + TAG);
     push_varint(out, matches.len() as u64);
     for entry in matches {
         push_varint(out, u64::from(entry.position));
         out.extend_from_slice(&entry.tag);
     }
-    // A position takes at most two bytes.
-    let missing = offered.saturating_sub(matches.len());
-    out.resize(out.len() + missing * (TAG + 2), 0);
+    out.resize(out.len().max(full), 0);
 }
 
 fn read_matches(reader: &mut Reader<'_>) -> Result<Vec<Match>, Malformed> {

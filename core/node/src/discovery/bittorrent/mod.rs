@@ -196,15 +196,16 @@ impl DiscoveryService for BitTorrentDht {
     }
 
     // BEP 5 has no way to withdraw: it is enough to stop announcing.
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Self::close(self))
+    }
 }
 
-/// The port to announce: that of the first IPv4 address, else of `[::]`, which hears IPv4 as well.
+/// The port to announce: that of the first IPv4 address. `[::]` hears IPv6 only.
 fn announced_port(listening: &[Address]) -> Result<Option<u16>, Error> {
-    let sockets = || listening.iter().map(|address| address.socket);
-    let port = sockets()
-        .find(SocketAddr::is_ipv4)
-        .or_else(|| sockets().find(|socket| socket.ip().is_unspecified()))
-        .map(|socket| socket.port());
+    let mut sockets = listening.iter().map(|address| address.socket);
+    let port = sockets.find(SocketAddr::is_ipv4).map(|socket| socket.port());
     match (port, listening.first()) {
         (None, Some(address)) => Err(Error::new(
             ErrorKind::Invalid,
