@@ -33,6 +33,8 @@ async fn main() -> Result<(), Error> {
         senders.lock().await.push(remote.sender());
         tokio::spawn(print_lines(remote));
     }
+    // The node is closing; this waits until what was typed has arrived.
+    node.close().await;
     Ok(())
 }
 
