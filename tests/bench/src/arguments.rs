@@ -1,0 +1,115 @@
+//! The command line, and the roles that the binary gives itself through it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+/// Measures p2pchan beside raw TCP, on loopback, and prints the ratios.
+#[derive(Debug, Parser)]
+#[command(name = "p2pchan-bench")]
+pub(crate) struct Arguments {
+    /// Fewer and shorter rounds: under two minutes, with a wider spread
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Measures only this
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<Work>,
+    /// Floods only with messages of this many bytes
+    #[arg(long, value_parser = clap::value_parser!(u32).range(64..=8 << 20))]
+    pub(crate) size: Option<u32>,
+    /// How many rounds must count, instead of 7 (3 with --quick)
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=25))]
+    pub(crate) rounds: Option<u32>,
+    /// How long each run takes, instead of 1000 (300 with --quick)
+    #[arg(long, value_parser = clap::value_parser!(u32).range(20..=5000))]
+    pub(crate) milliseconds: Option<u32>,
+    /// Where the JSON is written
+    #[arg(long, default_value = "target/bench.json")]
+    pub(crate) output: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// One end of a run, as a process of its own; the benchmark starts these itself
+    #[command(hide = true)]
+    Endpoint(Role),
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Work {
+    /// Messages one way, as fast as they go
+    Flood,
+    /// One message there and back, then the next
+    RoundTrip,
+    /// New connections that both sides have proven
+    Connect,
+    /// What a connection that does nothing holds
+    Memory,
+}
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum System {
+    /// Raw TCP: blocking sockets where there is one connection, else tokio's
+    Raw,
+    /// Raw TCP on tokio
+    RawTokio,
+    /// Mutually authenticated TLS over TCP, with raw public keys, and nothing above it
+    Tls,
+    /// This project, through its public interface
+    P2pchan,
+}
+
+/// Which end of the connection a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum End {
+    Accept,
+    Dial,
+}
+
+/// One end of one run.
+#[derive(Debug, Args)]
+pub(crate) struct Role {
+    #[arg(long, value_enum)]
+    pub(crate) system: System,
+    #[arg(long, value_enum)]
+    pub(crate) work: Work,
+    #[arg(long, value_enum)]
+    pub(crate) end: End,
+    /// The core on which this process stays
+    #[arg(long)]
+    pub(crate) core: Option<usize>,
+    /// Where the accepting end listens; for the dialling end
+    #[arg(long, default_value = "")]
+    pub(crate) address: String,
+    #[command(flatten)]
+    pub(crate) amount: Amount,
+}
+
+/// How much of it.
+#[derive(Clone, Copy, Debug, Args, Serialize)]
+pub(crate) struct Amount {
+    /// Bytes of a message
+    #[arg(long, default_value_t = 64)]
+    pub(crate) size: usize,
+    /// How long messages are sent or connections made
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) milliseconds: u32,
+    /// Connections that are being made at the same time
+    #[arg(long, default_value_t = 1)]
+    pub(crate) at_once: usize,
+    /// Connections of which the memory is taken
+    #[arg(long, default_value_t = 0)]
+    pub(crate) idle: usize,
+}
+
+/// The name of a value as the command line spells it.
+pub(crate) fn spelt(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |known| known.get_name().to_owned())
+}

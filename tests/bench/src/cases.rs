@@ -1,0 +1,159 @@
+//! What is measured, beside what, and how long.
+
+use serde::Serialize;
+
+use crate::{
+    arguments::{Amount, Arguments, System, Work},
+    rounds::Figure,
+};
+
+/// One block of the table.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Case {
+    pub(crate) work: Work,
+    pub(crate) amount: Amount,
+    /// Rounds that must count.
+    pub(crate) rounds: usize,
+    /// The systems between two runs of raw TCP.
+    pub(crate) beside: Vec<System>,
+    /// Whether both ends share a core, as a round trip does that waits for nothing else.
+    pub(crate) one_core: bool,
+    /// The figure by which raw TCP shows that the machine was steady.
+    pub(crate) steady: Option<Figure>,
+    pub(crate) goal: Option<Goal>,
+}
+
+/// What p2pchan must reach in ratio to raw TCP.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Goal {
+    pub(crate) figure: Figure,
+    /// At least this for what should be large, at most this for what should be small.
+    pub(crate) bound: f64,
+}
+
+impl Case {
+    /// The systems to which p2pchan is compared.
+    pub(crate) fn references(&self) -> Vec<System> {
+        let others = self.beside.iter().copied().filter(|system| *system != System::P2pchan);
+        [System::Raw].into_iter().chain(others).collect()
+    }
+
+    pub(crate) fn title(&self) -> String {
+        let Amount { size, at_once, idle, .. } = self.amount;
+        let cores =
+            if self.one_core { "both ends on one core" } else { "each end on its own core" };
+        match self.work {
+            Work::Flood => format!("flood of {} one way, {cores}", bytes(size)),
+            Work::RoundTrip => format!("round trip of {}, {cores}", bytes(size)),
+            Work::Connect if at_once == 1 => format!("connections one after another, {cores}"),
+            Work::Connect => format!("connections {at_once} at once, {cores}"),
+            Work::Memory => format!("memory of {idle} idle connections"),
+        }
+    }
+}
+
+fn bytes(size: usize) -> String {
+    match size {
+        _ if size >= 1 << 20 && size.is_multiple_of(1 << 20) => format!("{} MiB", size >> 20),
+        _ if size >= 1 << 10 && size.is_multiple_of(1 << 10) => format!("{} KiB", size >> 10),
+        _ => format!("{size} B"),
+    }
+}
+
+/// The sizes of floods.
+const SIZES: [usize; 4] = [64, 1 << 10, 64 << 10, 1 << 20];
+/// How many are dialled at once.
+const AT_ONCE: [usize; 2] = [1, 64];
+
+/// The cases that the command line chose, in the order of the table.
+pub(crate) fn chosen(arguments: &Arguments) -> Vec<Case> {
+    let sizes = arguments.size.map_or_else(|| SIZES.to_vec(), |size| vec![size as usize]);
+    let floods = sizes.into_iter().map(|size| flood(arguments, size));
+    let connects = AT_ONCE.into_iter().map(|at_once| connect(arguments, at_once));
+    let all = floods.chain([round_trip(arguments)]).chain(connects).chain([memory(arguments)]);
+    all.filter(|case| arguments.only.is_none_or(|only| only == case.work)).collect()
+}
+
+fn flood(arguments: &Arguments, size: usize) -> Case {
+    let figure = Figure::Messages;
+    Case {
+        steady: Some(figure),
+        // Copies bound long messages, not this project's work for each message: no goal yet.
+        goal: (size <= 1 << 10).then_some(Goal { figure, bound: 0.5 }),
+        ..basic(arguments, Work::Flood, Amount { size, ..amount(arguments) })
+    }
+}
+
+fn round_trip(arguments: &Arguments) -> Case {
+    Case {
+        beside: vec![System::P2pchan, System::RawTokio],
+        one_core: true,
+        steady: Some(Figure::Median),
+        goal: Some(Goal { figure: Figure::Median, bound: 2.0 }),
+        ..basic(arguments, Work::RoundTrip, amount(arguments))
+    }
+}
+
+fn connect(arguments: &Arguments, at_once: usize) -> Case {
+    Case {
+        beside: vec![System::P2pchan, System::Tls],
+        steady: Some(Figure::Connections),
+        ..basic(arguments, Work::Connect, Amount { at_once, ..amount(arguments) })
+    }
+}
+
+/// Memory hardly changes from run to run, so no round has to be thrown away and few are needed.
+fn memory(arguments: &Arguments) -> Case {
+    let (rounds, idle) = if arguments.quick { (1, 128) } else { (3, 512) };
+    Case {
+        beside: vec![System::P2pchan, System::Tls],
+        rounds,
+        ..basic(arguments, Work::Memory, Amount { idle, ..amount(arguments) })
+    }
+}
+
+fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
+    let rounds = arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 7 });
+    Case {
+        work,
+        amount,
+        rounds: rounds as usize,
+        beside: vec![System::P2pchan],
+        one_core: false,
+        steady: None,
+        goal: None,
+    }
+}
+
+fn amount(arguments: &Arguments) -> Amount {
+    let milliseconds = arguments.milliseconds.unwrap_or(if arguments.quick { 300 } else { 1000 });
+    Amount { size: 64, milliseconds, at_once: 1, idle: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn titles(line: &str) -> Vec<String> {
+        let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+        chosen(&arguments).iter().map(Case::title).collect()
+    }
+
+    #[test]
+    fn without_a_choice_everything_is_measured() {
+        assert_eq!(titles("bench").len(), SIZES.len() + 1 + AT_ONCE.len() + 1);
+    }
+
+    #[test]
+    fn one_size_of_flood_can_be_chosen() {
+        let expected = ["flood of 1 KiB one way, each end on its own core"];
+        assert_eq!(titles("bench --only flood --size 1024"), expected);
+    }
+
+    #[test]
+    fn sizes_that_are_shorter_than_a_number_and_its_pattern_are_refused() {
+        assert!(Arguments::try_parse_from(["bench", "--size", "63"]).is_err());
+    }
+}

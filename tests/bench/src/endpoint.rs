@@ -1,0 +1,112 @@
+//! One end of one run: a process of its own, on a core of its own where there is one.
+//!
+//! It speaks to the parent in lines of JSON on its standard output: the accepting end says where it
+//! listens, the dialling end what it measured.
+
+use std::{
+    io::{Write, stdout},
+    process::exit,
+    thread,
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::runtime::Builder;
+
+use crate::{
+    Outcome,
+    arguments::{End, Role, System, Work},
+    bare_tls::{self, Tls},
+    connect::{self, Connector},
+    flood,
+    link::Link,
+    machine, memory,
+    raw::RawLink,
+    raw_tokio::{self, Plain, TokioLink},
+    round_trip,
+};
+
+/// No run takes a quarter of this. An end whose parent or peer is gone ends by itself.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
+
+/// Plays the role until its end.
+pub(crate) fn run(role: &Role) -> Outcome<()> {
+    if let Some(core) = role.core {
+        machine::stay_on(core)?;
+    }
+    machine::allow_many_files()?;
+    thread::spawn(|| {
+        thread::sleep(LONGEST_RUN);
+        eprintln!("p2pchan-bench: a run took longer than {LONGEST_RUN:?} and was ended");
+        exit(1);
+    });
+    Builder::new_current_thread().enable_all().build()?.block_on(play(role))
+}
+
+async fn play(role: &Role) -> Outcome<()> {
+    match role.work {
+        Work::Flood | Work::RoundTrip => one_connection(role).await,
+        Work::Connect | Work::Memory if role.end == End::Accept => hold(role).await,
+        Work::Connect | Work::Memory => many_connections(role).await,
+    }
+}
+
+async fn one_connection(role: &Role) -> Outcome<()> {
+    match (role.system, role.end) {
+        (System::Raw, End::Accept) => over(role, RawLink::accept()?).await,
+        (System::Raw, End::Dial) => over(role, RawLink::dial(&role.address)?).await,
+        (System::RawTokio, End::Accept) => over(role, TokioLink::accept().await?).await,
+        (System::RawTokio, End::Dial) => over(role, TokioLink::dial(&role.address).await?).await,
+        (System::Tls | System::P2pchan, _) => not_measured(),
+    }
+}
+
+async fn over(role: &Role, mut link: impl Link) -> Outcome<()> {
+    match (role.work, role.end) {
+        (Work::RoundTrip, End::Accept) => round_trip::echo(&mut link).await,
+        (Work::RoundTrip, End::Dial) => say(&round_trip::ask(&mut link, role.amount).await?),
+        (_, End::Accept) => flood::receive(&mut link).await,
+        (_, End::Dial) => say(&flood::send(&mut link, role.amount).await?),
+    }
+}
+
+async fn hold(role: &Role) -> Outcome<()> {
+    match role.system {
+        System::Raw | System::RawTokio => raw_tokio::hold().await,
+        System::Tls => bare_tls::hold().await,
+        System::P2pchan => not_measured(),
+    }
+}
+
+async fn many_connections(role: &Role) -> Outcome<()> {
+    match role.system {
+        System::Raw | System::RawTokio => through(role, Plain::to(&role.address)).await,
+        System::Tls => through(role, Tls::to(&role.address)?).await,
+        System::P2pchan => not_measured(),
+    }
+}
+
+async fn through(role: &Role, connector: impl Connector) -> Outcome<()> {
+    match role.work {
+        Work::Memory => memory::hold(&connector, role.amount).await,
+        _ => say(&connect::measure(&connector, role.amount).await?),
+    }
+}
+
+fn not_measured() -> Outcome<()> {
+    Err("this system is not measured at this work".into())
+}
+
+/// Tells the parent where the other end finds this one.
+pub(crate) fn announce(address: &impl ToString) -> Outcome<()> {
+    say(&address.to_string())
+}
+
+/// Tells the parent something.
+pub(crate) fn say(value: &impl Serialize) -> Outcome<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    let mut output = stdout().lock();
+    output.write_all(&line)?;
+    Ok(output.flush()?)
+}

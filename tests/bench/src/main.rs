@@ -1,0 +1,68 @@
+//! How fast p2pchan is, as ratios to raw TCP measured in the same run.
+//!
+//! Absolute figures move by a factor of two from machine to machine and from hour to hour, so none
+//! counts alone: every run of ours stands between two runs of raw TCP, and a pair between which raw
+//! TCP itself moved is thrown away and repeated. `docs/benchmarks.md` tells how to read the table.
+//!
+//! # Layout, in reading order
+//! - [`arguments`]: what the command line says; [`cases`]: what is measured, and how long.
+//! - [`rounds`]: runs in turn, which of them count, and their medians; [`report`]: table and JSON.
+//! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does.
+//! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
+//! - [`raw`], [`raw_tokio`], [`bare_tls`]: the systems beside which ours is put.
+//! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
+
+mod arguments;
+mod bare_tls;
+mod cases;
+mod connect;
+mod endpoint;
+mod flood;
+mod frames;
+mod link;
+mod machine;
+mod memory;
+mod message;
+mod pair;
+mod raw;
+mod raw_tokio;
+mod report;
+mod round_trip;
+mod rounds;
+
+use std::{error::Error, process::ExitCode};
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+/// What can go wrong, in words: the binary only ever prints it.
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.command {
+        Some(Command::Endpoint(role)) => endpoint::run(role),
+        None => run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("p2pchan-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Outcome<()> {
+    let cores = machine::cores()?;
+    let machine = machine::describe(&cores);
+    report::heading(&machine);
+    let mut results = Vec::new();
+    for case in cases::chosen(arguments) {
+        let result = rounds::measure(&case, |system| pair::run(&case, system, &cores))?;
+        report::table(&result);
+        results.push(result);
+    }
+    report::write(&arguments.output, &machine, &results)
+}

@@ -1,0 +1,122 @@
+//! The table for people and the JSON for programs.
+
+use std::{fs, path::Path};
+
+use serde_json::json;
+
+use crate::{
+    Outcome,
+    arguments::{System, spelt},
+    machine::Machine,
+    rounds::{Figure, Measured, Ratio},
+};
+
+/// What must be known before the figures.
+pub(crate) fn heading(machine: &Machine) {
+    println!("{}, {} cores, {}", machine.processor, machine.cores, machine.system);
+    println!("congestion control {}, load {}", machine.congestion_control, machine.load);
+    for warning in warnings(machine) {
+        println!("WARNING: {warning}");
+    }
+}
+
+fn warnings(machine: &Machine) -> Vec<String> {
+    let busy = machine.load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
+    let all = [
+        (machine.debug_build, "this is a debug build: no figure means anything".to_owned()),
+        (busy > 0.5, format!("the machine is busy (load {busy}): expect rounds thrown away")),
+        (machine.cores == 0, "processes cannot be tied to cores here: they will move".to_owned()),
+        (machine.cores == 1, "there is one core: both ends of every run share it".to_owned()),
+    ];
+    all.into_iter().filter_map(|(applies, text)| applies.then_some(text)).collect()
+}
+
+/// One case, as a block of lines.
+pub(crate) fn table(measured: &Measured) {
+    let case = &measured.case;
+    println!("\n{}", case.title());
+    let systems: Vec<System> = [System::Raw].into_iter().chain(case.beside.clone()).collect();
+    let references = case.references();
+    let values = systems.iter().map(|system| format!("{:>12}", spelt(system)));
+    let ratios = references.iter().map(|to| format!("{:>24}", format!("p2pchan/{}", spelt(to))));
+    println!("  {:<32}{}", "", values.chain(ratios).collect::<String>());
+    for figure in measured.figures() {
+        let value = |system: &System| number(measured.median_of(*system, figure));
+        let values = systems.iter().map(value);
+        let ratios = references.iter().map(|to| ratio(measured, figure, *to));
+        println!("  {:<32}{}", label(figure), values.chain(ratios).collect::<String>());
+    }
+    println!("  {}", which_rounds(measured));
+    if let Some(verdict) = verdict(measured) {
+        println!("  {verdict}");
+    }
+}
+
+fn label(figure: Figure) -> &'static str {
+    match figure {
+        Figure::Messages => "messages/s",
+        Figure::Megabytes => "MB/s",
+        Figure::SendingProcessor => "processor s/GB, sending end",
+        Figure::ReceivingProcessor => "processor s/GB, receiving end",
+        Figure::Median => "median, us",
+        Figure::NinetyNinth => "99th percentile, us",
+        Figure::Connections => "connections/s",
+        Figure::DiallingProcessor => "processor us each, dialling end",
+        Figure::AcceptingMemory => "KiB each, accepting end",
+        Figure::DiallingMemory => "KiB each, dialling end",
+        Figure::ReadyMemory => "KiB each before dialling (node)",
+    }
+}
+
+/// Three digits and more, in a column of twelve.
+fn number(value: f64) -> String {
+    match value {
+        _ if value.is_nan() => format!("{:>12}", "-"),
+        _ if value >= 1e7 => format!("{:>10.1} M", value / 1e6),
+        _ if value >= 1e6 => format!("{:>10.2} M", value / 1e6),
+        _ if value >= 1e4 => format!("{:>10.1} k", value / 1e3),
+        _ if value >= 100.0 => format!("{value:>12.0}"),
+        _ => format!("{value:>12.2}"),
+    }
+}
+
+fn ratio(measured: &Measured, figure: Figure, to: System) -> String {
+    let found = measured.ratios.iter().find(|ratio| ratio.figure == figure && ratio.to == to);
+    let text = found.map_or_else(
+        || "-".to_owned(),
+        |Ratio { median, least, most, .. }| format!("{median:.2} ({least:.2} to {most:.2})"),
+    );
+    format!("{text:>24}")
+}
+
+fn which_rounds(measured: &Measured) -> String {
+    let (kept, thrown) = (measured.rounds.len(), measured.thrown.len());
+    if measured.unsteady {
+        format!("NOT STEADY: raw TCP moved in all {kept} rounds, so all of them stand here")
+    } else if kept < measured.case.rounds {
+        format!("NOT STEADY: only {kept} of {} rounds count", kept + thrown)
+    } else {
+        format!("{kept} rounds count, {thrown} thrown away; medians (least to most)")
+    }
+}
+
+fn verdict(measured: &Measured) -> Option<String> {
+    let (goal, reached) = measured.goal()?;
+    let small = goal.figure == Figure::Median;
+    let good = if small { reached <= goal.bound } else { reached >= goal.bound };
+    let (word, result) =
+        (if small { "at most" } else { "at least" }, if good { "reached" } else { "MISSED" });
+    Some(format!("goal: {} {word} {:.2} of raw: {result}", label(goal.figure), goal.bound))
+}
+
+/// Writes everything that was measured, round by round.
+pub(crate) fn write(path: &Path, machine: &Machine, results: &[Measured]) -> Outcome<()> {
+    let text = serde_json::to_string_pretty(&json!({ "machine": machine, "results": results }))?;
+    let failed = |error| format!("{} cannot be written: {error}", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    fs::write(path, text + "\n").map_err(failed)?;
+    println!("\nEvery round is in {}", path.display());
+    Ok(())
+}
