@@ -21,6 +21,7 @@ use crate::{
     flood,
     link::Link,
     machine, memory,
+    ours::{self, OurLink, Remotes},
     raw::RawLink,
     raw_tokio::{self, Plain, TokioLink},
     round_trip,
@@ -57,24 +58,27 @@ async fn one_connection(role: &Role) -> Outcome<()> {
         (System::Raw, End::Dial) => over(role, RawLink::dial(&role.address)?).await,
         (System::RawTokio, End::Accept) => over(role, TokioLink::accept().await?).await,
         (System::RawTokio, End::Dial) => over(role, TokioLink::dial(&role.address).await?).await,
-        (System::Tls | System::P2pchan, _) => not_measured(),
+        (System::P2pchan, End::Accept) => over(role, OurLink::accept().await?).await,
+        (System::P2pchan, End::Dial) => over(role, OurLink::dial(&role.address).await?).await,
+        (System::Tls, _) => Err("TLS alone is not measured with one connection".into()),
     }
 }
 
 async fn over(role: &Role, mut link: impl Link) -> Outcome<()> {
     match (role.work, role.end) {
-        (Work::RoundTrip, End::Accept) => round_trip::echo(&mut link).await,
-        (Work::RoundTrip, End::Dial) => say(&round_trip::ask(&mut link, role.amount).await?),
-        (_, End::Accept) => flood::receive(&mut link).await,
-        (_, End::Dial) => say(&flood::send(&mut link, role.amount).await?),
+        (Work::RoundTrip, End::Accept) => round_trip::echo(&mut link).await?,
+        (Work::RoundTrip, End::Dial) => say(&round_trip::ask(&mut link, role.amount).await?)?,
+        (_, End::Accept) => flood::receive(&mut link).await?,
+        (_, End::Dial) => say(&flood::send(&mut link, role.amount).await?)?,
     }
+    link.close().await
 }
 
 async fn hold(role: &Role) -> Outcome<()> {
     match role.system {
         System::Raw | System::RawTokio => raw_tokio::hold().await,
         System::Tls => bare_tls::hold().await,
-        System::P2pchan => not_measured(),
+        System::P2pchan => ours::hold().await,
     }
 }
 
@@ -82,7 +86,7 @@ async fn many_connections(role: &Role) -> Outcome<()> {
     match role.system {
         System::Raw | System::RawTokio => through(role, Plain::to(&role.address)).await,
         System::Tls => through(role, Tls::to(&role.address)?).await,
-        System::P2pchan => not_measured(),
+        System::P2pchan => through(role, Remotes::to(&role.address)?).await,
     }
 }
 
@@ -91,10 +95,6 @@ async fn through(role: &Role, connector: impl Connector) -> Outcome<()> {
         Work::Memory => memory::hold(&connector, role.amount).await,
         _ => say(&connect::measure(&connector, role.amount).await?),
     }
-}
-
-fn not_measured() -> Outcome<()> {
-    Err("this system is not measured at this work".into())
 }
 
 /// Tells the parent where the other end finds this one.

@@ -12,6 +12,9 @@ pub(crate) trait Link {
 
     /// Waits for the next message and hands it to `take`; none when the other side has ended.
     async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Outcome<Option<T>>;
+
+    /// Says goodbye, where a system does.
+    async fn close(self) -> Outcome<()>;
 }
 
 /// What an end says when the other went away in the middle.

@@ -9,7 +9,7 @@
 //! - [`rounds`]: runs in turn, which of them count, and their medians; [`report`]: table and JSON.
 //! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does.
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
-//! - [`raw`], [`raw_tokio`], [`bare_tls`]: the systems beside which ours is put.
+//! - [`ours`], and the systems beside which it is put: [`raw`], [`raw_tokio`], [`bare_tls`].
 //! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
 
 mod arguments;
@@ -23,6 +23,7 @@ mod link;
 mod machine;
 mod memory;
 mod message;
+mod ours;
 mod pair;
 mod raw;
 mod raw_tokio;

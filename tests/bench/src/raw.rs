@@ -83,4 +83,8 @@ impl Link for RawLink {
             }
         }
     }
+
+    async fn close(self) -> Outcome<()> {
+        Ok(())
+    }
 }

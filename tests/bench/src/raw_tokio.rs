@@ -58,6 +58,10 @@ impl Link for TokioLink {
             }
         }
     }
+
+    async fn close(self) -> Outcome<()> {
+        Ok(())
+    }
 }
 
 /// A listener whose address the other end has been told.

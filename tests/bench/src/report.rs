@@ -38,7 +38,7 @@ pub(crate) fn table(measured: &Measured) {
     let systems: Vec<System> = [System::Raw].into_iter().chain(case.beside.clone()).collect();
     let references = case.references();
     let values = systems.iter().map(|system| format!("{:>12}", spelt(system)));
-    let ratios = references.iter().map(|to| format!("{:>24}", format!("p2pchan/{}", spelt(to))));
+    let ratios = references.iter().map(|to| format!("{:>26}", format!("p2pchan/{}", spelt(to))));
     println!("  {:<32}{}", "", values.chain(ratios).collect::<String>());
     for figure in measured.figures() {
         let value = |system: &System| number(measured.median_of(*system, figure));
@@ -84,9 +84,18 @@ fn ratio(measured: &Measured, figure: Figure, to: System) -> String {
     let found = measured.ratios.iter().find(|ratio| ratio.figure == figure && ratio.to == to);
     let text = found.map_or_else(
         || "-".to_owned(),
-        |Ratio { median, least, most, .. }| format!("{median:.2} ({least:.2} to {most:.2})"),
+        |Ratio { median, least, most, .. }| {
+            let [median, least, most] = [*median, *least, *most].map(brief);
+            format!("{median} ({least} to {most})")
+        },
     );
-    format!("{text:>24}")
+    format!("{text:>26}")
+}
+
+/// At most five characters up to ten thousand.
+fn brief(ratio: f64) -> String {
+    let digits = if ratio < 10.0 { 2 } else { usize::from(ratio < 100.0) };
+    format!("{ratio:.digits$}")
 }
 
 fn which_rounds(measured: &Measured) -> String {
