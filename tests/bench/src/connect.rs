@@ -1,7 +1,10 @@
 //! New connections a second, one at a time or many at once, up to the moment when both ends know
 //! that it is open.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -19,15 +22,15 @@ const BATCH: usize = 256;
 const BATCHES: usize = 16;
 
 /// How a system makes connections.
-pub(crate) trait Connector {
+pub(crate) trait Connector: Sync {
     /// What is there before the clock runs.
-    type Ready;
+    type Ready: Send;
     /// A connection that both ends know to be open.
-    type Open;
+    type Open: Send;
 
-    async fn ready(&self) -> Outcome<Self::Ready>;
-    async fn connect(&self, ready: Self::Ready) -> Outcome<Self::Open>;
-    async fn close(&self, open: Self::Open) -> Outcome<()>;
+    fn ready(&self) -> impl Future<Output = Outcome<Self::Ready>> + Send;
+    fn connect(&self, ready: Self::Ready) -> impl Future<Output = Outcome<Self::Open>> + Send;
+    fn close(&self, open: Self::Open) -> impl Future<Output = Outcome<()>> + Send;
 }
 
 /// The dialling end.

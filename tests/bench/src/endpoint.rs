@@ -31,7 +31,7 @@ use crate::{
 const LONGEST_RUN: Duration = Duration::from_secs(60);
 
 /// Plays the role until its end.
-pub(crate) fn run(role: &Role) -> Outcome<()> {
+pub(crate) fn run(role: Role) -> Outcome<()> {
     if let Some(core) = role.core {
         machine::stay_on(core)?;
     }
@@ -41,14 +41,17 @@ pub(crate) fn run(role: &Role) -> Outcome<()> {
         eprintln!("p2pchan-bench: a run took longer than {LONGEST_RUN:?} and was ended");
         exit(1);
     });
-    Builder::new_current_thread().enable_all().build()?.block_on(play(role))
+    // On a task, as servers run their connections: what `block_on` itself polls pays one more
+    // system call whenever a task of the runtime wakes it.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(play(role)).await? })
 }
 
-async fn play(role: &Role) -> Outcome<()> {
+async fn play(role: Role) -> Outcome<()> {
     match role.work {
-        Work::Flood | Work::RoundTrip => one_connection(role).await,
-        Work::Connect | Work::Memory if role.end == End::Accept => hold(role).await,
-        Work::Connect | Work::Memory => many_connections(role).await,
+        Work::Flood | Work::RoundTrip => one_connection(&role).await,
+        Work::Connect | Work::Memory if role.end == End::Accept => hold(&role).await,
+        Work::Connect | Work::Memory => many_connections(&role).await,
     }
 }
 

@@ -1,20 +1,25 @@
 //! What floods and round trips need of a connection, so that every system does the same work.
 
+use std::future::Future;
+
 use crate::Outcome;
 
 /// One connection that carries whole messages.
-pub(crate) trait Link {
+pub(crate) trait Link: Send {
     /// Sends one message; it may be gathered with others until [`flush`](Self::flush).
-    async fn send(&mut self, message: &[u8]) -> Outcome<()>;
+    fn send(&mut self, message: &[u8]) -> impl Future<Output = Outcome<()>> + Send;
 
     /// Sends what was gathered, where that is not done by itself.
-    async fn flush(&mut self) -> Outcome<()>;
+    fn flush(&mut self) -> impl Future<Output = Outcome<()>> + Send;
 
     /// Waits for the next message and hands it to `take`; none when the other side has ended.
-    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Outcome<Option<T>>;
+    fn receive<T>(
+        &mut self,
+        take: impl FnOnce(&[u8]) -> T + Send,
+    ) -> impl Future<Output = Outcome<Option<T>>> + Send;
 
     /// Says goodbye, where a system does.
-    async fn close(self) -> Outcome<()>;
+    fn close(self) -> impl Future<Output = Outcome<()>> + Send;
 }
 
 /// What an end says when the other went away in the middle.

@@ -42,7 +42,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = match &arguments.command {
+    let outcome = match arguments.command {
         Some(Command::Endpoint(role)) => endpoint::run(role),
         None => run(&arguments),
     };

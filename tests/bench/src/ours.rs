@@ -39,7 +39,7 @@ impl Link for OurLink {
     }
 
     #[inline]
-    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Outcome<Option<T>> {
+    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T + Send) -> Outcome<Option<T>> {
         Ok(self.remote.recv().await?.map(|message| take(message.payload())))
     }
 

@@ -47,7 +47,7 @@ impl Link for TokioLink {
         Ok(())
     }
 
-    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Outcome<Option<T>> {
+    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T + Send) -> Outcome<Option<T>> {
         loop {
             if let Some(message) = self.frames.next()? {
                 return Ok(Some(take(self.frames.at(message))));
