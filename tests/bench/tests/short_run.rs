@@ -1,0 +1,70 @@
+//! The benchmark itself works: every kind of run, short, in two processes each.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+
+/// Runs the benchmark with these arguments and returns its JSON.
+fn bench(arguments: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("new folder").join("bench.json");
+    let status = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+        .args(["--quick", "--rounds", "1", "--milliseconds", "50"])
+        .args(arguments.split(' '))
+        .arg("--output")
+        .arg(&output)
+        .status()
+        .unwrap();
+    assert!(status.success(), "{arguments}: {status}");
+    serde_json::from_str(&fs::read_to_string(output).unwrap()).unwrap()
+}
+
+/// The first figure of the first round of p2pchan in each case.
+fn figures(report: &Value, name: &str) -> Vec<f64> {
+    let cases = report["results"].as_array().unwrap();
+    let of = |case: &Value| case["rounds"][0]["beside"][0][name].as_f64().unwrap();
+    cases.iter().map(of).collect()
+}
+
+#[test]
+fn a_flood_arrives_and_is_reported() {
+    for size in ["64", "1000000"] {
+        let report = bench(&format!("--only flood --size {size}"));
+        assert!(figures(&report, "messages").iter().all(|rate| *rate > 0.0));
+        assert_eq!(report["results"][0]["case"]["beside"][0], "p2pchan");
+    }
+}
+
+#[test]
+fn round_trips_come_back_and_are_reported() {
+    let report = bench("--only round-trip");
+    let (median, most) = (figures(&report, "median"), figures(&report, "ninety-ninth"));
+    assert!(median[0] > 0.0 && median[0] <= most[0]);
+}
+
+#[test]
+fn connections_and_their_memory_are_reported() {
+    assert_eq!(figures(&bench("--only connect"), "connections").len(), 2);
+    assert!(figures(&bench("--only memory"), "ready-memory")[0] > 0.0);
+}
+
+#[test]
+fn a_size_out_of_range_is_refused_with_the_range() {
+    let output = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+        .args(["--only", "flood", "--size", "63"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("64..="));
+}
+
+#[test]
+fn an_end_whose_other_end_is_not_there_fails_instead_of_reporting() {
+    let output = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+        .args(["endpoint", "--work", "flood", "--system", "raw", "--end", "dial"])
+        .args(["--address", "127.0.0.1:1"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+}
