@@ -101,7 +101,6 @@ async fn accepting_node() -> Outcome<Node> {
         .set("listen", "127.0.0.1:0")
         .set("limits.remotes", 2048)
         .set("limits.waiting", 2048)
-        .set("limits.unproven_per_prefix", 512)
         .start()
         .await?;
     node.discover_topic(TOPIC)?;
