@@ -1,5 +1,7 @@
 //! The benchmark itself works: every kind of run, short, in two processes each.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::{fs, process::Command};
 
 use serde_json::Value;
