@@ -36,7 +36,7 @@ demo: ## Shows the main job, without any network: two processes find each other 
 	@$(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
 
 bench: ## Measures speed, each figure beside raw TCP in the same run
-	$(CARGO) bench -p p2pchan-bench
+	$(CARGO) run --release -p p2pchan-bench --
 
 doc: ## Builds the documentation of the Rust interface: target/doc/p2pchan
 	$(CARGO) doc --workspace --no-deps
