@@ -47,12 +47,12 @@ impl State {
         Arc::new(Self { link, channel, key, subject, ended: OnceLock::new(), clock })
     }
 
+    #[inline]
     fn try_send(&self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        let send = |result: Result<bool, SendError>| match result {
+        self.link.call(|shared| match shared.session.send(self.channel, kind, payload) {
             Ok(wake) => (Ok(()), wake),
             Err(error) => (Err(error), false),
-        };
-        self.link.call(|shared| send(shared.session.send(self.channel, kind, payload)))
+        })
     }
 
     #[inline]
@@ -84,7 +84,6 @@ impl State {
     }
 
     fn error(&self, error: SendError) -> Error {
-        let ended = || self.ended.get().and_then(Reason::to_error);
         match error {
             SendError::WouldBlock => Error::new(
                 ErrorKind::WouldBlock,
@@ -97,10 +96,13 @@ impl State {
                      of the two sides; send smaller ones"
                 ),
             ),
-            SendError::Ended(reason) => reason
-                .and_then(|reason| reason.to_error())
-                .or_else(ended)
-                .unwrap_or_else(|| crate::event::closed("the remote")),
+            SendError::Ended => {
+                let ended = self.ended.get().cloned();
+                ended
+                    .or_else(|| self.link.lock().session.reason(self.channel).cloned())
+                    .and_then(|reason| reason.to_error())
+                    .unwrap_or_else(|| crate::event::closed("the remote"))
+            }
         }
     }
 }
@@ -194,9 +196,8 @@ impl Remote {
 
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let State { link, channel, clock, .. } = &*self.state;
-        let now = clock.now();
         let taken = link.call(|shared| {
-            let (taken, wake) = shared.session.take(*channel, now);
+            let (taken, wake) = shared.session.take(*channel, || clock.now());
             if matches!(taken, Taken::Nothing) {
                 shared.waiting.for_messages(*channel, context.waker());
             }
@@ -214,8 +215,7 @@ impl Remote {
 
     fn take(&mut self) -> Result<Option<p2pchan_proto::channel::Message>, Error> {
         let State { link, channel, clock, .. } = &*self.state;
-        let now = clock.now();
-        match link.call(|shared| shared.session.take(*channel, now)) {
+        match link.call(|shared| shared.session.take(*channel, || clock.now())) {
             Taken::Messages(batch) => self.batch = batch,
             Taken::Nothing => {}
             Taken::Ended(reason) => return reason.to_error().map_or(Ok(None), Err),
@@ -393,6 +393,12 @@ impl fmt::Debug for Sender {
 #[inline]
 async fn send(state: &State, message: &impl AsMessage) -> Result<(), Error> {
     let (kind, payload) = message.as_message()?;
+    // Mostly there is room, and nothing to wait for.
+    match state.try_send(kind, &payload) {
+        Ok(()) => return Ok(()),
+        Err(SendError::WouldBlock) => {}
+        Err(error) => return Err(state.error(error)),
+    }
     poll_fn(|context| state.poll_send(context, kind, &payload))
         .await
         .map_err(|error| state.error(error))

@@ -333,7 +333,7 @@ fn two_sessions_hold_the_conversation_of_the_vectors_byte_for_byte() {
     talk.says(DIALLER);
 
     for session in &mut talk.sessions {
-        assert!(matches!(session.take(first, Time::ZERO).0, Taken::Messages(_)));
+        assert!(matches!(session.take(first, || Time::ZERO).0, Taken::Messages(_)));
     }
     talk.sessions[ACCEPTOR].finish(first, Time::ZERO);
     talk.says(ACCEPTOR);

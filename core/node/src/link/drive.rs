@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use p2pchan_proto::channel::{ChannelId, Event, Reason, Transmit};
+use p2pchan_proto::{
+    channel::{Event, Reason, Transmit},
+    time::Time,
+};
 use tokio::time::Sleep;
 
 use super::Link;
@@ -39,7 +42,7 @@ pub(crate) async fn drive(
     mut node: impl Driver,
 ) -> Reason {
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-    let mut drive = Drive { link, pipe, clock, lost: false };
+    let mut drive = Drive { link, pipe, clock, now: clock.now(), lost: false };
     let reason = poll_fn(|context| drive.poll(context, timer.as_mut(), &mut node)).await;
     if !drive.lost {
         let _ = tokio::time::timeout(GOODBYE, drive.say_goodbye()).await;
@@ -51,6 +54,8 @@ struct Drive {
     link: Arc<Link>,
     pipe: Box<dyn Pipe>,
     clock: Clock,
+    /// The time of this turn: reading the clock costs as much as a short message.
+    now: Time,
     /// The transport is of no more use.
     lost: bool,
 }
@@ -63,6 +68,7 @@ impl Drive {
         node: &mut impl Driver,
     ) -> Poll<Reason> {
         self.register(context.waker());
+        self.now = self.clock.now();
         for _ in 0..ROUNDS {
             let moved = self.poll_pipe(context);
             self.handle_events(node);
@@ -116,8 +122,7 @@ impl Drive {
     fn seal_batch(&mut self) -> io::Result<bool> {
         let mut sealed = 0;
         while sealed < BATCH {
-            let now = self.clock.now();
-            let Some(transmit) = self.link.lock().session.poll_transmit(now) else { break };
+            let Some(transmit) = self.link.lock().session.poll_transmit(self.now) else { break };
             self.pipe.seal(&transmit.bytes)?;
             sealed += transmit.bytes.len();
             self.recycle(transmit);
@@ -130,7 +135,7 @@ impl Drive {
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
-        let now = self.clock.now();
+        let now = self.now;
         let link = &self.link;
         let mut sink = |bytes: &[u8]| link.lock().session.handle_bytes(bytes, now);
         match self.pipe.poll_receive(context, &mut sink)? {
@@ -148,34 +153,41 @@ impl Drive {
         loop {
             let mut shared = self.link.lock();
             let Some(event) = shared.session.poll_event() else { return };
-            let wake = match event {
-                Event::Readable(channel) => Some((channel, false)),
-                Event::Writable(channel) | Event::Ended(channel, _) => Some((channel, true)),
-                _ => None,
-            };
-            drop(shared);
-            // First what waiters will look at, then the waiters.
-            if !matches!(event, Event::Readable(_) | Event::Writable(_)) {
-                node.handle_event(&self.link, event);
-            }
-            if let Some((channel, all)) = wake {
-                self.wake(channel, all);
+            match event {
+                Event::Readable(channel) => {
+                    let reader = shared.waiting.take_reader(channel);
+                    drop(shared);
+                    reader.into_iter().for_each(Waker::wake);
+                }
+                Event::Writable(channel) => {
+                    let writers = shared.waiting.take_writers(channel);
+                    drop(shared);
+                    writers.into_iter().for_each(Waker::wake);
+                }
+                event => {
+                    drop(shared);
+                    self.handle_event(event, node);
+                }
             }
         }
     }
 
-    /// Wakes the reader of a channel, or everybody who waits on it.
-    fn wake(&self, channel: ChannelId, all: bool) {
-        let mut shared = self.link.lock();
-        let reader = shared.waiting.take_reader(channel);
-        let writers = if all { shared.waiting.take_writers(channel) } else { Vec::new() };
-        drop(shared);
-        reader.into_iter().chain(writers).for_each(Waker::wake);
+    fn handle_event(&self, event: Event, node: &mut impl Driver) {
+        let ended = match event {
+            Event::Ended(channel, _) => Some(channel),
+            _ => None,
+        };
+        // First what waiters will look at, then the waiters.
+        node.handle_event(&self.link, event);
+        if let Some(channel) = ended {
+            let waiting = self.link.lock().waiting.take_all(channel);
+            waiting.into_iter().for_each(Waker::wake);
+        }
     }
 
     /// Sets the timer; ready if time has come and something may have changed.
-    fn poll_timer(&self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
-        let now = self.clock.now();
+    fn poll_timer(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
+        let now = self.now;
         let Some(due) = self.link.lock().session.poll_timeout(now) else { return Poll::Pending };
         if due > now {
             let instant = self.clock.instant(due);
@@ -186,6 +198,7 @@ impl Drive {
             if timer.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
+            self.now = self.clock.now();
             return self.poll_timer(context, timer);
         }
         self.link.lock().session.handle_timeout(now);

@@ -86,17 +86,18 @@ impl Inner {
         let (address, began) = (Address::tcp(from), self.clock.now());
         let handshake = async {
             tcp::prepare(&stream)?;
-            let mut pipe = TlsPipe::server(stream, &self.tls)?;
+            let mut pipe = Box::new(TlsPipe::server(stream, &self.tls)?);
             let secured = pipe.handshake().await?;
             Ok::<_, std::io::Error>((pipe, secured))
         };
-        let handshake = time::timeout(self.settings.timeouts.handshake, handshake);
+        // Boxed, so that the task of an open connection does not carry it along.
+        let handshake = time::timeout(self.settings.timeouts.handshake, Box::pin(handshake));
         match self.until_closing(handshake).await {
             None => {}
             Some(Err(_)) => tracing::debug!(target: "p2pchan", %address, "TLS took too long"),
             Some(Ok(Err(error))) => tracing::debug!(target: "p2pchan", %address, %error, "no TLS"),
             Some(Ok(Ok((pipe, secured)))) => {
-                self.greet_newcomer(id, address, Box::new(pipe), &secured, began).await;
+                self.greet_newcomer(id, address, pipe, &secured, began).await;
             }
         }
     }

@@ -80,7 +80,8 @@ impl Inner {
     ) -> Result<(), Failed> {
         let closing = || Failed { outcome: Outcome::Cancelled, error: node_closed() };
         let until = self.clock.now() + patience;
-        let secured = time::timeout(patience, self.secure(address));
+        // Boxed, so that the task of an open connection does not carry it along.
+        let secured = time::timeout(patience, Box::pin(self.secure(address)));
         let secured = self.until_closing(secured).await.ok_or_else(closing)?;
         let (pipe, secured) = secured.map_err(|_| {
             let reason = format!("{address} did not answer within {patience:?}");
@@ -97,9 +98,9 @@ impl Inner {
             Failed::new(Failure::Unreachable, ErrorKind::Io, reason)
         })?;
         let handshake = async {
-            let mut pipe = TlsPipe::client(stream, &self.tls)?;
+            let mut pipe = Box::new(TlsPipe::client(stream, &self.tls)?);
             let secured = pipe.handshake().await?;
-            Ok((Box::new(pipe) as Box<dyn Pipe>, secured))
+            Ok((pipe as Box<dyn Pipe>, secured))
         };
         handshake.await.map_err(|error: io::Error| {
             let reason = format!("{address} does not speak p2pchan: {error}");

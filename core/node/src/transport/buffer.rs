@@ -5,8 +5,11 @@
 
 use std::cell::RefCell;
 
-/// Room for several TLS records of at most 16,645 bytes each.
-pub(super) const SIZE: usize = 128 * 1024;
+use super::BATCH;
+
+/// Room for a batch and one more block, encrypted; to read, several TLS records of at most 16,645
+/// bytes each.
+pub(super) const SIZE: usize = 2 * BATCH + 8 * 1024;
 /// Buffers that a thread keeps: one to read into, one to write from, and one to spare.
 const KEPT: usize = 3;
 

@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// Why a message was not queued. Nothing changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// The buffer is full; [`Event::Writable`] comes once when there is room.
     WouldBlock,
     /// The message is longer than this side sends or the peer takes; the limit in bytes.
     TooBig(u64),
-    /// The channel has ended or is ending.
-    Ended(Option<Reason>),
+    /// The channel has ended or is ending; see [`Session::reason`].
+    Ended,
 }
 
 /// What [`Session::take`] found.
@@ -45,10 +45,10 @@ impl Session {
         let max = max.min(self.config.max_message);
         let (high_water, low_water) = (self.config.high_water, self.config.low_water);
         let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
-            return Err(SendError::Ended(None));
+            return Err(SendError::Ended);
         };
         if channel.ended.is_some() || channel.ending != Ending::No || channel.abandoned {
-            return Err(SendError::Ended(channel.ended.clone()));
+            return Err(SendError::Ended);
         }
         if payload.len() as u64 > max {
             return Err(SendError::TooBig(max));
@@ -69,9 +69,9 @@ impl Session {
     /// [`SendError::Ended`].
     pub fn poll_writable(&mut self, id: ChannelId) -> Result<bool, SendError> {
         let low_water = self.config.low_water;
-        let Some(channel) = self.channel(id) else { return Err(SendError::Ended(None)) };
+        let Some(channel) = self.channel(id) else { return Err(SendError::Ended) };
         if channel.ended.is_some() || channel.ending != Ending::No {
-            return Err(SendError::Ended(channel.ended.clone()));
+            return Err(SendError::Ended);
         }
         channel.wants_writable = channel.outbox.queued() > low_water;
         Ok(!channel.wants_writable)
@@ -85,14 +85,23 @@ impl Session {
         !channel.wants_flushed
     }
 
-    /// Takes all messages that wait. The flag asks for the driver: there is credit to give.
-    pub fn take(&mut self, id: ChannelId, now: Time) -> (Taken, bool) {
+    /// Why a channel has ended, if it has and the program still holds it.
+    pub fn reason(&self, id: ChannelId) -> Option<&Reason> {
+        self.channels.iter().find(|channel| channel.id == id)?.ended.as_ref()
+    }
+
+    /// Takes all messages that wait. The flag asks for the driver: there is credit to give. The time
+    /// is only asked for if something hangs on it.
+    pub fn take(&mut self, id: ChannelId, now: impl FnOnce() -> Time) -> (Taken, bool) {
         let Some(channel) = self.channel(id) else {
             return (Taken::Ended(Reason::Clean), false);
         };
         if channel.has_unread() {
-            let batch = channel.take();
-            self.after_take(id, now);
+            let (batch, ending) = (channel.take(), channel.peer_finished);
+            self.give_credit(id);
+            if ending {
+                self.advance_end(id, now());
+            }
             let news = !self.control.is_empty() || !self.events.is_empty();
             return (Taken::Messages(batch), news && std::mem::take(&mut self.driver_idle));
         }
@@ -137,7 +146,8 @@ impl Session {
             return false;
         }
         self.finish(id, now);
-        self.after_take(id, now);
+        self.give_credit(id);
+        self.advance_end(id, now);
         self.driver_idle = false;
         true
     }
@@ -226,12 +236,6 @@ impl Session {
         if let Some(channel) = self.channel(id) {
             channel.reserve(&budget, most);
         }
-    }
-
-    /// The program has taken messages.
-    fn after_take(&mut self, id: ChannelId, now: Time) {
-        self.after_data(id);
-        self.advance_end(id, now);
     }
 
     pub(super) fn handle_credit(&mut self, id: ChannelId, bytes: u64) -> Result<(), Misfit> {

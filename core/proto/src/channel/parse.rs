@@ -19,7 +19,9 @@ use crate::{
 
 /// The most bytes that tell what a frame is: length, type, channel, flags, total, each integer as
 /// long as it can be written.
-const MAX_HEAD: usize = 8 + 1 + 8 + 1 + 8;
+const MAX_HEAD: usize = 8 + 1 + MAX_DATA_HEAD;
+/// What of it stands in the body of a DATA frame: channel, flags, total.
+const MAX_DATA_HEAD: usize = 8 + 1 + 8;
 
 /// Answers to a peer that asks and does not read; the rates of what it may ask bound it first where
 /// the transport notices that nothing is read.
@@ -173,7 +175,7 @@ impl Session {
                             self.handle_control(frame_type, &gathered, now)?;
                         }
                         Body::Whole { channel, kind, gathered, cost, .. } => {
-                            self.handle_message(channel, kind, &gathered, cost, 0)?;
+                            self.handle_message(channel, kind, gathered, cost)?;
                         }
                         Body::None | Body::Piece { .. } | Body::Skip { .. } => {}
                     }
@@ -234,7 +236,7 @@ impl Session {
             None if *number >= 0x40 => return Ok(Some((Head::Skip, left, cost, body))),
             None => return Err(broken("a frame of an unknown type")),
         }
-        let most = left.min(MAX_HEAD);
+        let most = left.min(MAX_DATA_HEAD);
         let start = body.get(..most).unwrap_or(body);
         match self.read_data_head(start) {
             Ok((head, used)) => Ok(Some((head, left - used, cost, &body[used..]))),
@@ -332,12 +334,11 @@ impl Session {
         &mut self,
         id: ChannelId,
         kind: Kind,
-        payload: &[u8],
+        payload: Vec<u8>,
         cost: u64,
-        coming: usize,
     ) -> Result<(), Misfit> {
         if let Some(channel) = self.channel(id).filter(|channel| channel.is_live()) {
-            channel.receive(kind, payload, cost, coming)?;
+            channel.receive_owned(kind, payload.into(), cost)?;
             self.after_data(id);
         }
         Ok(())

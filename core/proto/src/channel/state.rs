@@ -1,6 +1,6 @@
 //! One channel of a connection: what it still has to send, what it has received, how it ends.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::{
     budget::{Budget, Reservation},
@@ -145,6 +145,24 @@ impl Channel {
         Ok(())
     }
 
+    /// A whole message in a buffer of its own.
+    pub(super) fn receive_owned(
+        &mut self,
+        kind: Kind,
+        payload: Bytes,
+        cost: u64,
+    ) -> Result<(), Misfit> {
+        if kind != Kind::Bytes && std::str::from_utf8(&payload).is_err() {
+            return Err(broken("text that is not UTF-8"));
+        }
+        if self.abandoned {
+            self.unread_dropped = true;
+        } else {
+            self.inbox.push_owned(kind, payload, cost);
+        }
+        Ok(())
+    }
+
     /// Begins a message of `total` bytes in several pieces.
     pub(super) fn begin(&mut self, kind: Kind, total: u64) {
         let buffer = BytesMut::new();
@@ -170,16 +188,7 @@ impl Channel {
         if assembly.buffer.len() as u64 != assembly.total {
             return Err(broken("a message shorter than it said"));
         }
-        let payload = assembly.buffer.freeze();
-        if assembly.kind != Kind::Bytes && std::str::from_utf8(&payload).is_err() {
-            return Err(broken("text that is not UTF-8"));
-        }
-        if self.abandoned {
-            self.unread_dropped = true;
-        } else {
-            self.inbox.push_owned(assembly.kind, payload, assembly.cost);
-        }
-        Ok(())
+        self.receive_owned(assembly.kind, assembly.buffer.freeze(), assembly.cost)
     }
 
     pub(super) fn matches_assembly(&self, kind: Kind) -> bool {
@@ -207,6 +216,11 @@ impl Channel {
             && assembly.total <= most
         {
             assembly.reservation = budget.reserve(assembly.total);
+            if assembly.reservation.is_some() {
+                // All of it is set aside: no need to grow step by step.
+                let total = usize::try_from(assembly.total).unwrap_or(0);
+                assembly.buffer.reserve(total.saturating_sub(assembly.buffer.len()));
+            }
         }
     }
 

@@ -146,7 +146,7 @@ impl Pair {
     }
 
     fn receive(&mut self) -> Vec<Vec<u8>> {
-        match self.acceptor.take(CHANNEL, self.now).0 {
+        match self.acceptor.take(CHANNEL, || self.now).0 {
             Taken::Messages(batch) => batch.map(|message| message.payload.to_vec()).collect(),
             _ => vec![],
         }
@@ -154,7 +154,7 @@ impl Pair {
 
     fn ended(&mut self) -> [Option<Reason>; 2] {
         let now = self.now;
-        [&mut self.dialler, &mut self.acceptor].map(|it| match it.take(CHANNEL, now).0 {
+        [&mut self.dialler, &mut self.acceptor].map(|it| match it.take(CHANNEL, || now).0 {
             Taken::Ended(reason) => Some(reason),
             _ => None,
         })
@@ -308,7 +308,7 @@ fn what_the_peer_still_had_queued_arrives_before_the_end() {
     pair.acceptor.send(CHANNEL, Kind::Text, "too late?".as_bytes()).unwrap();
     pair.dialler.finish(CHANNEL, pair.now);
     pair.pump();
-    let Taken::Messages(batch) = pair.dialler.take(CHANNEL, pair.now).0 else { panic!() };
+    let Taken::Messages(batch) = pair.dialler.take(CHANNEL, || pair.now).0 else { panic!() };
     assert_eq!(batch.len(), 1);
     pair.pump();
     assert_eq!(pair.ended(), [Some(Reason::Clean), Some(Reason::Clean)]);
@@ -459,7 +459,7 @@ fn a_further_subject_opens_another_channel_on_the_same_connection() {
     assert!(pair.events[0].contains(&Event::Opened(vec![Opened { channel, subject: new }])));
     pair.dialler.send(channel, Kind::Json, b"{}").unwrap();
     pair.pump();
-    assert!(matches!(pair.acceptor.take(channel, pair.now).0, Taken::Messages(_)));
+    assert!(matches!(pair.acceptor.take(channel, || pair.now).0, Taken::Messages(_)));
 }
 
 #[test]
@@ -645,6 +645,17 @@ fn a_head_of_overlong_integers_never_panics_wherever_it_is_cut() {
         pair.acceptor.handle_bytes(&bytes[cut..], pair.now);
     }
 }
+#[test]
+fn unknown_flags_end_the_connection_however_long_the_frame_says_it_is() {
+    for cut in 1..40 {
+        let mut pair = Pair::open();
+        let mut bytes = vec![0x50, 0x00, FrameType::Data as u8, 0, 0xff];
+        bytes.extend([0; 60]);
+        pair.inject(&bytes[..cut]);
+        assert_eq!(pair.inject(&bytes[cut..]), Some(CloseCode::Protocol), "cut at {cut}");
+    }
+}
+
 #[test]
 fn what_arrives_after_a_reset_is_skipped_and_never_a_message() {
     for keep in [65_000, 65_550, 131_000, 200_000 - 3 * 65_536] {
