@@ -15,7 +15,7 @@ import sys
 from argon2.low_level import Type, hash_secret_raw
 
 FRAMES = {"hello": 1, "welcome": 2, "subjects": 3, "subjects_ack": 4, "data": 7, "fin": 8,
-          "reset": 9, "credit": 10, "ping": 11, "pong": 12, "close": 14}
+          "reset": 9, "credit": 10, "ping": 11, "pong": 12, "close": 14, "done": 15}
 KINDS = {"bytes": 0, "text": 1, "json": 2}
 MORE = 4
 
@@ -112,7 +112,7 @@ def tag_list(frame):
 def matches(frame):
     listed = frame["matches"]
     body = b"".join(varint(it["position"]) + bytes.fromhex(it["tag"]) for it in listed)
-    return varint(len(listed)) + body + bytes(18 * (frame["offered"] - len(listed)))
+    return (varint(len(listed)) + body).ljust(2 + 18 * frame["offered"], b"\0")
 
 
 def body_of(frame):
@@ -130,7 +130,7 @@ def body_of(frame):
             flags = KINDS[frame["kind"]] | (MORE if frame["more"] else 0)
             total = varint(frame["total"]) if "total" in frame else b""
             return varint(frame["channel"]) + bytes([flags]) + total + payload(frame)
-        case "fin":
+        case "fin" | "done":
             return varint(frame["channel"])
         case "reset":
             return varint(frame["channel"]) + varint(frame["code"])

@@ -9,8 +9,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use p2pchan_proto::{
     address::Address,
     channel::{
-        Binding, BlockPool, Budget, ChannelId, CloseCode, Config, Event, Offer, Session, Side,
-        Taken, common,
+        Binding, BlockPool, Budget, ChannelId, CloseCode, Config, Event, Offer, Reason, Session,
+        Side, Taken, common,
     },
     id::{PeerId, from_hex, to_hex},
     subject::{Subject, SubjectKey, SubjectName},
@@ -223,6 +223,7 @@ fn encode(frame: &Value) -> Vec<u8> {
             (FrameType::SubjectsAck, answer.encode(offered))
         }
         "fin" => (FrameType::Fin, varints(&[number(frame, "channel")])),
+        "done" => (FrameType::Done, varints(&[number(frame, "channel")])),
         "reset" => (FrameType::Reset, varints(&[number(frame, "channel"), number(frame, "code")])),
         "credit" => {
             (FrameType::Credit, varints(&[number(frame, "channel"), number(frame, "bytes")]))
@@ -337,7 +338,9 @@ fn two_sessions_hold_the_conversation_of_the_vectors_byte_for_byte() {
     }
     talk.sessions[ACCEPTOR].finish(first, Time::ZERO);
     talk.says(ACCEPTOR);
-    talk.says(DIALLER);
+    let clean = [Event::Ended(first, Reason::Clean)];
+    assert_eq!(talk.says(DIALLER), clean);
+    assert_eq!(talk.says(ACCEPTOR), clean);
     talk.sessions[DIALLER].close(CloseCode::Normal, "");
     talk.says(DIALLER);
 
