@@ -36,8 +36,9 @@ pub trait DiscoveryService: Send + Sync + 'static {
         found: &'a Found,
     ) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Closes what the service has open. The node calls it once, after the last verb, and gives it a
-    /// few seconds. A service that opens nothing keeps the default.
+    /// Closes what the service has open. The node calls it after the last of the other verbs, perhaps
+    /// more than once, and gives all its services 3 s together. A service that opens nothing keeps the
+    /// default.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
@@ -73,7 +74,7 @@ impl Topic {
     }
 
     /// Where this node accepts connections; empty if it does not listen. An unspecified IP address
-    /// (`0.0.0.0`, `[::]`) stands for all addresses of this machine.
+    /// stands for all addresses of this machine of its family: `0.0.0.0` for IPv4, `[::]` for IPv6.
     pub fn listening(&self) -> &[Address] {
         &self.listening
     }

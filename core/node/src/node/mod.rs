@@ -88,7 +88,8 @@ impl Node {
         self.handle.inner.id
     }
 
-    /// Where this node accepts connections. An unspecified IP address stands for all of the machine.
+    /// Where this node accepts connections. An unspecified IP address stands for all of the machine's
+    /// addresses of its family: `0.0.0.0` for IPv4, `[::]` for IPv6.
     pub fn addresses(&self) -> Vec<Address> {
         self.handle.inner.listening.to_vec()
     }
@@ -155,8 +156,10 @@ impl Node {
         self.handle.inner.events()
     }
 
-    /// Ends everything: announcements are withdrawn, what was sent goes out, remotes end, sockets and
-    /// tasks are gone when this is ready, within `timeouts.close` and a little.
+    /// Ends everything: announcements are withdrawn, what was sent goes out, remotes end, discovery
+    /// services close. Sockets and tasks are gone when this is ready, which takes at most
+    /// `timeouts.close` and 6 s. Await it on any executor; if the future is dropped, the node goes on
+    /// closing. Dropping the last handle does the same in the background.
     pub async fn close(&self) {
         let inner = self.handle.inner.clone();
         // On the node's runtime, whoever polls this.
