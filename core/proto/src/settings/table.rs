@@ -43,7 +43,9 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "listen",
         meaning: "Where this node accepts connections. Of several ports the first free one is \
-                  taken, ascending; if none is, the node does not start and says so.",
+                  taken, ascending; if none is, the node does not start and says so. `0.0.0.0` \
+                  stands for all IPv4 addresses of the machine, `[::]` for all IPv6 ones and no \
+                  others.",
         trade_off: "A node that listens nowhere still dials others, but two such nodes never meet. \
                     A fixed port can be opened in a firewall; a range lets several programs share \
                     a machine.",
@@ -158,7 +160,8 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "limits.reassembly",
-        meaning: "Bytes of incomplete messages that the whole node holds. A remote that would go \
+        meaning: "Bytes of incomplete long messages that the whole node holds; the remotes of one \
+                  connection together a quarter of it, or one message. A remote that would go \
                   beyond waits until others have finished. At least `limits.message`.",
         trade_off: "Smaller saves memory when many peers send large messages at once, and makes \
                     them take turns.",
@@ -212,7 +215,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "limits.channels",
         meaning: "Remotes on one connection: one for each subject that the two nodes have in \
-                  common.",
+                  common. Beyond them, subjects are neither offered nor accepted there.",
         trade_off: "Bounds what one peer can make this node hold. One greeting proves at most 256 \
                     subjects.",
         hot: true,
@@ -267,7 +270,8 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "timeouts.handshake",
-        meaning: "From an accepted connection to the proof of a subject; then it is closed.",
+        meaning: "What an accepted connection has for TLS and the proof of a subject together; \
+                  then it is closed. One that was dialled has as long for the proof alone.",
         trade_off: "Shorter sheds strangers sooner; a satellite link needs about 2 s.",
         hot: true,
         secret: false,
@@ -275,7 +279,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "timeouts.dial",
-        meaning: "From the start of a dial to the proof of a subject.",
+        meaning: "What a dial has for TCP, TLS and the proof of a subject together.",
         trade_off: "Shorter frees the place of a dead address sooner; longer survives lost packets, \
                     as TCP repeats its first after 1, 3 and 7 s.",
         hot: true,
@@ -284,8 +288,9 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "timeouts.close",
-        meaning: "How long flushing a remote, withdrawing an announcement and closing the node may \
-                  take; what is not sent by then is lost, and reported.",
+        meaning: "How long a remote that ends may go without any progress, up to twice; how long \
+                  withdrawing an announcement may take, and, with up to 6 s more, closing the \
+                  node. What is not sent by then is lost, and reported.",
         trade_off: "Longer delivers more over a slow connection; shorter ends sooner when a peer \
                     has stopped reading.",
         hot: true,

@@ -130,7 +130,7 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// From the start of a dial to the proof of a subject.
     pub dial: Duration,
-    /// What flushing and closing may take.
+    /// How long ending may go without progress, and what withdrawing and closing may take.
     pub close: Duration,
     /// Silence after which a connection is asked whether it lives.
     pub ping: Duration,

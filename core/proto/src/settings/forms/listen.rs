@@ -15,7 +15,7 @@ const WANTED: &str = "an address such as 0.0.0.0:8099 or [::]:3401~3499";
 /// An address to listen at: `tcp://0.0.0.0:8099`, `[::]:3401~3499,4000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenAddress {
-    /// The IP address to bind; unspecified (`0.0.0.0`, `[::]`) for all of this machine.
+    /// The IP address to bind; unspecified for all of this machine: `0.0.0.0` IPv4, `[::]` IPv6.
     pub ip: IpAddr,
     /// The ports to choose from: the first that is free is taken.
     pub ports: PortSet,
