@@ -166,7 +166,7 @@ impl Remote {
         Sender { state: self.state.clone() }
     }
 
-    /// The next message; `None` when the peer has ended the channel and everything was read.
+    /// The next message; `None` when the channel has ended and each side has taken everything.
     /// Dropping the future loses nothing.
     ///
     /// # Errors
@@ -263,12 +263,12 @@ impl Remote {
     }
 
     /// Ends the channel: what was sent goes out, then the peer gets its end. Ready when the peer has
-    /// read everything and ended too. What the peer still sends is not read; to read on, use
-    /// [`Sender::end`] and [`recv`](Self::recv) to the end.
+    /// ended too and has said that it took everything. What the peer still sends is not read; to read
+    /// on, use [`Sender::end`] and [`recv`](Self::recv) to the end.
     ///
     /// # Errors
-    /// Why not everything may have been read, such as [`ErrorKind::Timeout`] after `timeouts.close`
-    /// without progress.
+    /// Why not everything may have been read, such as [`ErrorKind::Timeout`] when for one to two times
+    /// `timeouts.close` nothing was sent, received or taken on this channel.
     pub async fn end(self) -> Result<(), Error> {
         let state = self.state.clone();
         drop(self);
@@ -328,7 +328,7 @@ impl Sink<Message> for Remote {
         poll_flushed(&self.state, context)
     }
 
-    /// Says that no more messages follow, and waits until everything is on its way.
+    /// As [`Sender::end`].
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         finish(&self.state);
         self.state.poll_ended(context)
@@ -369,7 +369,7 @@ impl Sender {
     }
 
     /// Says that no more messages follow, while the remote is read on. Ready when both sides have
-    /// read everything and ended.
+    /// ended, have taken everything, and have told each other so.
     ///
     /// # Errors
     /// As [`Remote::end`].

@@ -115,7 +115,8 @@ impl Session {
     }
 
     /// Says that no more messages follow: what is queued is sent, then FIN. The channel ends when
-    /// the peer has done likewise. Returns whether the driver is asked for.
+    /// the peer has done likewise and both have said, by DONE, that they have taken everything.
+    /// Returns whether the driver is asked for.
     pub fn finish(&mut self, id: ChannelId, now: Time) -> bool {
         let deadline = now + self.config.close_timeout;
         let Some(channel) = self.channel(id) else { return false };

@@ -79,7 +79,7 @@ impl CloseCode {
 /// Why a channel or connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Both sides ended it and everything that was sent has been read.
+    /// Both sides ended it, and each has said that it took everything that the other sent.
     Clean,
     /// This side closed or reset it.
     Here {

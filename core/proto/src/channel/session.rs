@@ -42,9 +42,9 @@ pub struct Config {
     pub low_water: usize,
     /// Channels at once.
     pub channels: usize,
-    /// How long the handshake may take.
+    /// How long the handshake may take, from the `now` that the session is made with.
     pub handshake_timeout: Duration,
-    /// How long ending may go without progress.
+    /// How often an ending channel must have made progress; it ends if it has not.
     pub close_timeout: Duration,
     /// Silence after which the peer is asked whether it is there.
     pub ping_interval: Duration,
@@ -107,7 +107,8 @@ pub struct Session {
     pub(super) channels: Vec<Channel>,
     pub(super) parser: Parser,
     /// Control frames to send; they go before DATA. Bounded: each kind waits at most once per
-    /// channel or is an answer to a frame whose rate is bounded.
+    /// channel or is an answer to a frame whose rate is bounded, and a peer that sends more while it
+    /// reads nothing is cut off.
     pub(super) control: Vec<u8>,
     pub(super) liveness: Liveness,
     pub(super) events: VecDeque<Event>,

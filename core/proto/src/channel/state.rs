@@ -58,7 +58,7 @@ pub(super) struct Channel {
     pub(super) wants_flushed: bool,
     /// The program has taken everything and waits for more.
     pub(super) wants_readable: bool,
-    /// When ending takes too long; moved on by every progress.
+    /// When ending takes too long, unless something has moved by then.
     pub(super) deadline: Option<Time>,
     /// The program has let go: what arrives is dropped, and the peer is told if anything was.
     pub(super) abandoned: bool,

@@ -66,7 +66,7 @@ pub struct Match {
 }
 
 /// The answer to [`Hello`]: the same head, then the matches (varint count; each a varint position
-/// and 16 bytes of tag), then padding up to the size that a full answer would have.
+/// and 16 bytes of tag), then padding up to the most that an answer to that many tags can take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// What the acceptor tells of itself.
@@ -78,7 +78,7 @@ pub struct Welcome {
 /// Further subjects: varint number of the offer, varint count, tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subjects {
-    /// Counts this side's offers on this connection, from 1.
+    /// Counts this side's offers on this connection: 1, 2, 3 and so on, in turn.
     pub number: u32,
     /// As in [`Hello`], bound to `number`.
     pub tags: Vec<Tag>,
@@ -145,8 +145,8 @@ impl Hello {
 }
 
 impl Welcome {
-    /// The body of the frame, padded as if `offered` subjects had matched, so that its length does
-    /// not tell how many did.
+    /// The body of the frame, padded to what the longest answer to `offered` tags takes, so that its
+    /// length does not tell how many matched.
     pub fn encode(&self, offered: usize) -> Vec<u8> {
         let mut body = Vec::new();
         self.about.push(&mut body);
