@@ -66,8 +66,8 @@ clean: ## Removes what was built
 
 ## Checks, in the order of `make test`: what fails fast comes first
 
-.PHONY: test tree format scripts settings lint deny rustdoc unit doctest interop msrv
-test: tree format scripts settings lint deny rustdoc unit doctest interop msrv ## Runs every check, and installs what they lack
+.PHONY: test tree format scripts layers settings vectors lint deny rustdoc unit doctest interop msrv
+test: tree format scripts layers settings vectors lint deny rustdoc unit doctest interop msrv ## Runs every check, and installs what they lack
 	@printf '\n=== all checks passed: %s\n' '$^'
 
 tree: ## Checks that the repository stands on its own
@@ -91,10 +91,18 @@ scripts: ## Checks the syntax of all scripts
 	@for file in $$(git ls-files '*.py'); do \
 	   python3 -c 'import ast, sys; ast.parse(open(sys.argv[1], encoding="utf-8").read(), sys.argv[1])' "$$file"; done
 
+layers: ## Checks that packages and modules import only downwards
+	$(call heading,'who imports whom')
+	tests/layers
+
 settings: ## Checks that docs/settings.md is what the table says
 	$(call heading,'docs/settings.md is up to date')
 	$(CARGO) run -q -p p2pchan-proto --example settings | diff -u docs/settings.md - \
 	  || { echo 'Run: cargo run -p p2pchan-proto --example settings > docs/settings.md'; exit 1; }
+
+vectors: ## Recomputes the test vectors of the protocol without our Rust
+	$(call heading,'an independent program agrees on the bytes')
+	tests/vectors/run < /dev/null
 
 lint: ## Checks the Rust code with clippy; a warning is an error
 	$(call heading,'clippy on all targets')
