@@ -198,13 +198,18 @@ impl Remote {
         let State { link, channel, clock, .. } = &*self.state;
         let taken = link.call(|shared| {
             let (taken, wake) = shared.session.take(*channel, || clock.now());
-            if matches!(taken, Taken::Nothing) {
+            if matches!(taken, Taken::Nothing | Taken::Forgotten) {
                 shared.waiting.for_messages(*channel, context.waker());
             }
             (taken, wake)
         });
         Poll::Ready(match taken {
             Taken::Nothing => return Poll::Pending,
+            // The node closes. The reason comes at once, and then the wake-up.
+            Taken::Forgotten => match self.state.ended.get() {
+                Some(reason) => reason.to_error().map_or(Ok(None), Err),
+                None => return Poll::Pending,
+            },
             Taken::Ended(reason) => reason.to_error().map_or(Ok(None), Err),
             Taken::Messages(batch) => {
                 self.batch = batch;
@@ -217,7 +222,7 @@ impl Remote {
         let State { link, channel, clock, .. } = &*self.state;
         match link.call(|shared| shared.session.take(*channel, || clock.now())) {
             Taken::Messages(batch) => self.batch = batch,
-            Taken::Nothing => {}
+            Taken::Nothing | Taken::Forgotten => {}
             Taken::Ended(reason) => return reason.to_error().map_or(Ok(None), Err),
         }
         Ok(self.batch.next())

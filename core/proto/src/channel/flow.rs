@@ -32,6 +32,8 @@ pub enum Taken {
     Nothing,
     /// Nothing, and nothing will come.
     Ended(Reason),
+    /// The channel was abandoned and has ended; [`Event::Ended`] said why.
+    Forgotten,
 }
 
 impl Session {
@@ -94,7 +96,7 @@ impl Session {
     /// is only asked for if something hangs on it.
     pub fn take(&mut self, id: ChannelId, now: impl FnOnce() -> Time) -> (Taken, bool) {
         let Some(channel) = self.channel(id) else {
-            return (Taken::Ended(Reason::Clean), false);
+            return (Taken::Forgotten, false);
         };
         if channel.has_unread() {
             let (batch, ending) = (channel.take(), channel.peer_finished);
