@@ -1,0 +1,67 @@
+//! What is left of a node that has closed: nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+mod common;
+
+use std::net::TcpListener;
+
+use common::{
+    alone, descriptors, listening, meet, node, peer::Peer, start, tasks, threads, until, within,
+};
+use p2pchan::{Event, Node, Testnet};
+use tokio::net::TcpStream;
+
+#[test]
+fn closing_gives_back_descriptors_tasks_and_ports() {
+    alone(async {
+        let before = (descriptors(), tasks());
+        for _ in 0..3 {
+            let (near, far) = (node().await, start(Node::builder()).await);
+            let address = near.addresses()[0];
+            let (to_far, to_near) = meet(&near, &far, address).await;
+            to_near.send([0; 100_000]).await.unwrap();
+            // And one that is half-way, and one that is on its way.
+            let silent = TcpStream::connect(address.socket).await.unwrap();
+            let unproven = Peer::dial(address, [1; 32]).await;
+            within(async { tokio::join!(near.close(), far.close()) }).await;
+            drop((silent, unproven, to_far, to_near));
+            TcpListener::bind(address.socket).unwrap();
+            assert_eq!((descriptors(), tasks()), before);
+        }
+    });
+}
+
+#[test]
+fn closing_a_node_with_a_dht_client_gives_back_its_thread_and_its_port() {
+    alone(async {
+        let testnet = Testnet::builder(2).start().await.unwrap();
+        let bootstrap = testnet.bootstrap()[0].to_string();
+        let before = (descriptors(), threads(), tasks());
+        let node = start(
+            listening()
+                .set("discovery.bittorrent.bootstrap", bootstrap.as_str())
+                .set("discovery.bittorrent.address", "127.0.0.1"),
+        )
+        .await;
+        let mut events = node.events();
+        let opened = common::event(&mut events, |event| match event {
+            Event::Opened { socket, .. } => Some(socket.clone()),
+            _ => None,
+        })
+        .await;
+        let blocking = threads();
+        within(node.close()).await;
+        drop(node);
+        std::net::UdpSocket::bind(opened.strip_prefix("udp://").unwrap()).unwrap();
+        // The runtime keeps its threads for blocking work a while; the client's is gone.
+        assert!(threads() < blocking, "{} threads stay", threads());
+        assert_eq!(descriptors(), before.0);
+        until("the watchers of its queries have noticed", || tasks() == before.2).await;
+        testnet.close().await;
+    });
+}
