@@ -86,9 +86,10 @@ impl Session {
         }
         let live = || self.channels.iter().filter(|channel| channel.is_live());
         let deadlines = live().filter_map(|channel| channel.deadline);
-        let starved = live().any(Channel::is_starved).then(|| now + STARVED_RETRY);
+        let starved = live().any(Channel::is_starved);
+        self.starved_until = starved.then(|| self.starved_until.unwrap_or(now + STARVED_RETRY));
         let idle = self.idle_since.map(|since| since + self.config.idle_timeout);
-        deadlines.chain(starved).chain(idle).chain([self.liveness.poll_timeout()]).min()
+        deadlines.chain(self.starved_until).chain(idle).chain([self.liveness.poll_timeout()]).min()
     }
 
     /// Does what is due.
@@ -103,6 +104,7 @@ impl Session {
             }
             State::Open => {}
         }
+        self.starved_until.take_if(|until| *until <= now);
         match self.liveness.handle_timeout(now) {
             Some(Beat::Ping(number)) => {
                 push_frame(&mut self.control, FrameType::Ping, &number.to_be_bytes());

@@ -125,6 +125,8 @@ pub struct Session {
     pub(super) shutting_down: bool,
     /// When the last channel ended.
     pub(super) idle_since: Option<Time>,
+    /// When a long message asks again for a place in the node's budget.
+    pub(super) starved_until: Option<Time>,
     binding: Binding,
     offers: Vec<(u32, Offer)>,
     offers_made: u32,
@@ -176,6 +178,7 @@ impl Session {
             driver_idle: false,
             shutting_down: false,
             idle_since: None,
+            starved_until: None,
             binding,
             offers: Vec::new(),
             offers_made: 0,
