@@ -217,6 +217,23 @@ fn a_message_longer_than_the_window_arrives() {
 }
 
 #[test]
+fn a_long_message_asks_for_its_place_in_the_budget_when_it_said_it_would() {
+    let mut pair = Pair::open_with(Config { budget: Budget::new(1 << 20), ..config() });
+    let taken = pair.acceptor.config.budget.reserve(1 << 20).unwrap();
+    pair.dialler.send(CHANNEL, Kind::Bytes, &[0; 1 << 20]).unwrap();
+    pair.pump();
+    let due = pair.acceptor.poll_timeout(pair.now).unwrap();
+    assert!(due < pair.now + Duration::from_secs(1), "{due:?}");
+    // A driver that looks again, when the time has come, must not hear of a later one.
+    pair.now = due;
+    assert_eq!(pair.acceptor.poll_timeout(pair.now), Some(due));
+    drop(taken);
+    pair.acceptor.handle_timeout(pair.now);
+    pair.pump();
+    assert!(matches!(pair.acceptor.take(CHANNEL, pair.now).0, Taken::Messages(_)));
+}
+
+#[test]
 fn long_messages_beyond_the_budget_wait_and_then_arrive() {
     let mut pair = Pair::open_with(Config { budget: Budget::new(1 << 20), ..config() });
     let budget = pair.acceptor.config.budget.clone();
