@@ -230,7 +230,7 @@ fn a_long_message_asks_for_its_place_in_the_budget_when_it_said_it_would() {
     drop(taken);
     pair.acceptor.handle_timeout(pair.now);
     pair.pump();
-    assert!(matches!(pair.acceptor.take(CHANNEL, pair.now).0, Taken::Messages(_)));
+    assert!(matches!(pair.acceptor.take(CHANNEL, || pair.now).0, Taken::Messages(_)));
 }
 
 #[test]
