@@ -39,8 +39,9 @@ impl Finding {
         Self { near, far: start(far).await, proxy }
     }
 
-    fn discover(&self, topic: [u8; 32]) {
-        self.near.discover_topic(topic).unwrap();
+    /// Adds a subject at both sides, first at the one that is asked for it.
+    async fn discover(&self, topic: [u8; 32]) {
+        within(self.near.discover_topic(topic).unwrap().flushed()).await.unwrap();
         self.far.discover_topic(topic).unwrap();
     }
 
@@ -58,7 +59,7 @@ impl Finding {
 async fn two_common_subjects_are_two_remotes_over_one_connection_each_with_its_own_end() {
     let finding = Finding::start().await;
     let (mut here, there) = finding.remotes().await;
-    finding.discover(SECOND);
+    finding.discover(SECOND).await;
     let (mut also_here, mut also_there) = finding.remotes().await;
     assert_eq!((here.subject(), also_here.subject()), (&*name(FIRST), &*name(SECOND)));
     assert_eq!(finding.proxy.accepted(), 1);
@@ -84,7 +85,7 @@ async fn subjects_that_are_added_later_open_on_the_same_connection() {
     let finding = Finding::start().await;
     let mut remotes = vec![finding.remotes().await];
     for topic in [SECOND, THIRD] {
-        finding.discover(topic);
+        finding.discover(topic).await;
         remotes.push(finding.remotes().await);
     }
     for (here, there) in &mut remotes {
@@ -101,7 +102,7 @@ async fn a_subject_that_only_one_side_has_stays_its_own() {
     let (mut here, mut there) = finding.remotes().await;
     finding.far.discover_topic(SECOND).unwrap();
     finding.near.discover_topic([10; 32]).unwrap();
-    finding.discover(THIRD);
+    finding.discover(THIRD).await;
     // The next one is the third, so the others have opened nothing.
     let (also_here, _also_there) = finding.remotes().await;
     assert_eq!(also_here.subject(), name(THIRD));
@@ -131,7 +132,7 @@ async fn connect_returns_one_remote_and_gives_the_others_to_next_remote() {
 async fn stopping_a_subject_ends_no_remote() {
     let finding = Finding::start().await;
     let (mut here, mut there) = finding.remotes().await;
-    finding.discover(SECOND);
+    finding.discover(SECOND).await;
     let (mut also_here, mut also_there) = finding.remotes().await;
     finding.near.discover_topic(SECOND).unwrap().stop();
     finding.far.discover_topic(FIRST).unwrap().stop();
@@ -143,7 +144,7 @@ async fn stopping_a_subject_ends_no_remote() {
 async fn dropping_a_remote_with_unread_messages_tells_the_sender() {
     let finding = Finding::start().await;
     let (here, mut there) = finding.remotes().await;
-    finding.discover(SECOND);
+    finding.discover(SECOND).await;
     let (mut also_here, mut also_there) = finding.remotes().await;
     there.send("never read").await.unwrap();
     // What was sent before is there when an answer on the same connection comes.
@@ -161,7 +162,7 @@ async fn dropping_a_remote_with_unread_messages_tells_the_sender() {
 async fn dropping_a_remote_after_the_first_of_many_messages_tells_the_sender() {
     let finding = Finding::start().await;
     let (mut here, mut there) = finding.remotes().await;
-    finding.discover(SECOND);
+    finding.discover(SECOND).await;
     let (mut also_here, mut also_there) = finding.remotes().await;
     for number in 0..10u8 {
         there.send([number]).await.unwrap();
