@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Rounds of writing and reading before other tasks of the thread get their turn. A round reads up
-/// to 128 KiB, so that what was read is taken while it is still in the cache.
+/// to 136 KiB, so that what was read is taken while it is still in the cache.
 const ROUNDS: usize = 2;
 /// How long a closed connection may take to say goodbye, and to hear the other side's: its last
 /// word would be lost if the socket were closed while something is unread.
