@@ -178,8 +178,16 @@ impl Remote {
 
     /// The next message if it is here already.
     pub fn try_recv(&mut self) -> Option<Message> {
-        if self.paused { None } else { self.batch.next().or_else(|| self.take().ok()?) }
-            .map(Message::from)
+        if self.paused {
+            return None;
+        }
+        self.next_in_batch().or_else(|| {
+            let State { link, channel, .. } = &*self.state;
+            if let Taken::Messages(batch) = link.call(|shared| shared.session.take(*channel)) {
+                self.batch = batch;
+            }
+            self.next_in_batch()
+        })
     }
 
     #[inline]
@@ -188,16 +196,16 @@ impl Remote {
             self.state.link.lock().waiting.for_messages(self.state.channel, context.waker());
             return Poll::Pending;
         }
-        match self.batch.next() {
-            Some(message) => Poll::Ready(Ok(Some(message.into()))),
+        match self.next_in_batch() {
+            Some(message) => Poll::Ready(Ok(Some(message))),
             None => self.poll_batch(context),
         }
     }
 
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        let State { link, channel, clock, .. } = &*self.state;
+        let State { link, channel, .. } = &*self.state;
         let taken = link.call(|shared| {
-            let (taken, wake) = shared.session.take(*channel, || clock.now());
+            let (taken, wake) = shared.session.take(*channel);
             if matches!(taken, Taken::Nothing | Taken::Forgotten) {
                 shared.waiting.for_messages(*channel, context.waker());
             }
@@ -213,19 +221,20 @@ impl Remote {
             Taken::Ended(reason) => reason.to_error().map_or(Ok(None), Err),
             Taken::Messages(batch) => {
                 self.batch = batch;
-                Ok(self.batch.next().map(Message::from))
+                Ok(self.next_in_batch())
             }
         })
     }
 
-    fn take(&mut self) -> Result<Option<p2pchan_proto::channel::Message>, Error> {
-        let State { link, channel, clock, .. } = &*self.state;
-        match link.call(|shared| shared.session.take(*channel, || clock.now())) {
-            Taken::Messages(batch) => self.batch = batch,
-            Taken::Nothing | Taken::Forgotten => {}
-            Taken::Ended(reason) => return reason.to_error().map_or(Ok(None), Err),
+    /// The peer is told that everything was read when it was, not when it was taken.
+    #[inline]
+    fn next_in_batch(&mut self) -> Option<Message> {
+        let message = self.batch.next()?;
+        if self.batch.len() == 0 {
+            let State { link, channel, clock, .. } = &*self.state;
+            link.call(|shared| ((), shared.session.consumed(*channel, || clock.now())));
         }
-        Ok(self.batch.next())
+        Some(message.into())
     }
 
     /// Stops taking messages: the peer may send until its window is full, then it waits.

@@ -9,7 +9,7 @@
 mod common;
 
 use common::{exchange, listening, proxy::Proxy, start, within};
-use p2pchan::{CloseCode, ErrorKind, Node, Reason, Remote};
+use p2pchan::{CloseCode, ErrorKind, Event, Node, Reason, Remote};
 
 const FIRST: [u8; 32] = common::TOPIC;
 const SECOND: [u8; 32] = [8; 32];
@@ -94,6 +94,23 @@ async fn subjects_that_are_added_later_open_on_the_same_connection() {
     let subjects: Vec<_> = remotes.iter().map(|(here, _)| here.subject()).collect();
     assert_eq!(subjects, [name(FIRST), name(SECOND), name(THIRD)]);
     assert_eq!(finding.proxy.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_subject_that_the_peer_gets_after_it_was_asked_for_it_opens_all_the_same() {
+    let finding = Finding::start().await;
+    let _first = finding.remotes().await;
+    finding.far.discover_topic(SECOND).unwrap();
+    let mut events = finding.far.events();
+    // It has been found, offered and declined; the peer gets the subject only now.
+    within(async {
+        while !matches!(events.next().await, Some(Event::Found { subject, .. }) if *subject == *name(SECOND)) {}
+    })
+    .await;
+    within(finding.near.discover_topic(SECOND).unwrap().flushed()).await.unwrap();
+    let (mut here, mut there) = finding.remotes().await;
+    exchange(&mut here, &mut there).await;
+    assert_eq!((here.subject(), finding.proxy.accepted()), (&*name(SECOND), 1));
 }
 
 #[tokio::test]

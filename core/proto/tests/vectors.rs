@@ -323,7 +323,7 @@ fn two_sessions_hold_the_conversation_of_the_vectors_byte_for_byte() {
     talk.sessions[ACCEPTOR].send(first, Kind::Json, br#"["yo",{"ppl":true}]"#).unwrap();
     talk.says(ACCEPTOR);
 
-    talk.sessions[ACCEPTOR].offer([(SubjectKey(2), &two)], &[0; 32]);
+    talk.sessions[ACCEPTOR].offer([(SubjectKey(2), &two)], &[0; 32], Time::ZERO);
     let events = talk.says(ACCEPTOR);
     let [.., Event::Subjects(subjects)] = &events[..] else { panic!("{events:?}") };
     let binding = talk.sessions[DIALLER].peer_binding(subjects.number);
@@ -334,7 +334,8 @@ fn two_sessions_hold_the_conversation_of_the_vectors_byte_for_byte() {
     talk.says(DIALLER);
 
     for session in &mut talk.sessions {
-        assert!(matches!(session.take(first, || Time::ZERO).0, Taken::Messages(_)));
+        assert!(matches!(session.take(first).0, Taken::Messages(_)));
+        session.consumed(first, || Time::ZERO);
     }
     talk.sessions[ACCEPTOR].finish(first, Time::ZERO);
     talk.says(ACCEPTOR);

@@ -24,6 +24,8 @@ use crate::{
 /// Rounds of writing and reading before other tasks of the thread get their turn. A round reads up
 /// to 136 KiB, so that what was read is taken while it is still in the cache.
 const ROUNDS: usize = 2;
+/// Reads from a connection that cannot be written to any more.
+const LAST_READS: usize = 64;
 /// How long a closed connection may take to say goodbye, and to hear the other side's: its last
 /// word would be lost if the socket were closed while something is unread.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -96,7 +98,16 @@ impl Drive {
     /// Writes and reads what is possible. Whether anything moved.
     fn poll_pipe(&mut self, context: &mut Context<'_>) -> bool {
         let sent = self.poll_send(context);
-        let received = self.poll_receive(context);
+        let mut received = self.poll_receive(context);
+        if sent.is_err() {
+            // What the peer sent before it went is still here, a window of it at most.
+            for _ in 0..LAST_READS {
+                if !matches!(received, Ok(true)) {
+                    break;
+                }
+                received = self.poll_receive(context);
+            }
+        }
         match sent.and_then(|sent| received.map(|received| sent || received)) {
             Ok(moved) => moved,
             Err(error) => {

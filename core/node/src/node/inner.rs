@@ -227,7 +227,7 @@ impl Inner {
                 }
                 book::Output::Offer { peer, subject } => {
                     if let Some(link) = core.links.open_link(&peer) {
-                        self.offer(&core, link, &[subject]);
+                        self.offer(&mut core, link, &[subject]);
                     }
                 }
             }
@@ -285,19 +285,21 @@ impl Inner {
     }
 
     /// Offers further subjects on an open connection.
-    pub(super) fn offer(&self, core: &Core, link: LinkId, subjects: &[SubjectKey]) {
+    pub(super) fn offer(&self, core: &mut Core, link: LinkId, subjects: &[SubjectKey]) {
         let (Some(link), Ok(seed)) = (core.table.get(&link), random()) else { return };
-        link.command(|shared| {
+        let (peer, now) = (link.peer, self.clock.now());
+        let done = link.command(|shared| {
             let wanted: Vec<_> = subjects
                 .iter()
                 .filter(|key| shared.session.has_room_for(**key))
                 .take(shared.session.room())
                 .filter_map(|key| Some((*key, &**core.subjects.keys(*key)?)))
                 .collect();
-            if !wanted.is_empty() {
-                shared.session.offer(wanted, &seed);
-            }
+            wanted.is_empty() || shared.session.offer(wanted, &seed, now)
         });
+        if !done {
+            subjects.iter().for_each(|subject| core.book.handle_declined(peer, *subject));
+        }
     }
 
     /// Shows the program remotes for channels that opened. The first one goes to `connecting`.

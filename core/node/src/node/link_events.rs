@@ -33,6 +33,10 @@ impl Driver for LinkDriver {
             Event::Hello(hello) => self.inner.handle_hello(link, hello),
             Event::Subjects(subjects) => self.handle_subjects(link, &subjects),
             Event::Opened(opened) => self.handle_opened(link, opened),
+            Event::Declined(subjects) => {
+                let book = &mut self.inner.core().book;
+                subjects.iter().for_each(|subject| book.handle_declined(link.peer, *subject));
+            }
             Event::Pong => {
                 let mut core = self.inner.core();
                 core.links.handle_pong(link.id);

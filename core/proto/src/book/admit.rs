@@ -36,12 +36,17 @@ impl Book {
     /// A known address was reported; nothing if it is not known.
     pub(super) fn see_again(&mut self, address: Address, lane: Lane) -> Option<Noted> {
         let entry = self.entries.get_mut(&address)?;
-        if !entry.find(lane, self.now) {
+        let further = entry.find(lane, self.now);
+        if let Some(peer) = entry.link.as_ref().map(|link| link.peer) {
+            // Also what was offered before and declined: the peer may have it by now.
+            self.offer(address, peer);
+        }
+        if !further {
             return Some(Noted::Again);
         }
-        if let Some(peer) = entry.link.as_ref().map(|link| link.peer) {
-            self.offer(address, peer);
-        } else if entry.last_wait() == Some(Wait::Failed(Failure::NotOurs)) && !entry.worked {
+        let entry = self.entries.get_mut(&address)?;
+        let declined = entry.last_wait() == Some(Wait::Failed(Failure::NotOurs)) && !entry.worked;
+        if entry.link.is_none() && declined {
             // There may be a common subject now.
             entry.due = entry.due.min(self.now);
         }

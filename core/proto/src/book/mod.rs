@@ -233,6 +233,16 @@ impl Book {
         }
     }
 
+    /// The peer does not have a subject that was offered to it, or the offer could not be made. It is
+    /// offered again when an address of the peer is found again through it.
+    pub fn handle_declined(&mut self, peer: PeerId, subject: SubjectKey) {
+        for link in self.entries.values_mut().filter_map(|entry| entry.link.as_mut()) {
+            if link.peer == peer {
+                link.offered.remove(&subject);
+            }
+        }
+    }
+
     /// Time has come to [`poll_timeout`](Self::poll_timeout).
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);

@@ -92,20 +92,16 @@ impl Session {
         self.channels.iter().find(|channel| channel.id == id)?.ended.as_ref()
     }
 
-    /// Takes all messages that wait. The flag asks for the driver: there is credit to give. The time
-    /// is only asked for if something hangs on it.
-    pub fn take(&mut self, id: ChannelId, now: impl FnOnce() -> Time) -> (Taken, bool) {
+    /// Takes all messages that wait; say [`Session::consumed`] when they have been read. The flag asks
+    /// for the driver: there is credit to give.
+    pub fn take(&mut self, id: ChannelId) -> (Taken, bool) {
         let Some(channel) = self.channel(id) else {
             return (Taken::Forgotten, false);
         };
         if channel.has_unread() {
-            let (batch, ending) = (channel.take(), channel.peer_finished);
+            let batch = channel.take();
             self.give_credit(id);
-            if ending {
-                self.advance_end(id, now());
-            }
-            let news = !self.control.is_empty() || !self.events.is_empty();
-            return (Taken::Messages(batch), news && std::mem::take(&mut self.driver_idle));
+            return (Taken::Messages(batch), self.has_news());
         }
         match &channel.ended {
             Some(reason) => (Taken::Ended(reason.clone()), false),
@@ -114,6 +110,23 @@ impl Session {
                 (Taken::Nothing, false)
             }
         }
+    }
+
+    /// The program has read all messages that it took. Until it says so, the peer is not
+    /// told that everything was read. The time is only asked for if something hangs on it. Returns
+    /// whether the driver is asked for.
+    pub fn consumed(&mut self, id: ChannelId, now: impl FnOnce() -> Time) -> bool {
+        let Some(channel) = self.channel(id) else { return false };
+        if std::mem::take(&mut channel.handed_over) && channel.peer_finished {
+            self.advance_end(id, now());
+        }
+        self.has_news()
+    }
+
+    /// Whether there is something for the driver, and it does not know.
+    fn has_news(&mut self) -> bool {
+        let news = !self.control.is_empty() || !self.events.is_empty();
+        news && std::mem::take(&mut self.driver_idle)
     }
 
     /// Says that no more messages follow: what is queued is sent, then FIN. The channel ends when
@@ -301,7 +314,8 @@ impl Session {
         if !channel.is_live() {
             return;
         }
-        let read_all = channel.peer_finished && !channel.has_unread();
+        let unread = channel.has_unread() || channel.handed_over || channel.unread_dropped;
+        let read_all = channel.peer_finished && !unread;
         if read_all && channel.ending == Ending::No {
             channel.ending = Ending::Flushing;
             channel.deadline = Some(now + close_timeout);

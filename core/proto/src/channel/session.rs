@@ -66,6 +66,8 @@ pub enum Event {
     /// Channels that opened because the peer has subjects that were offered to it; empty if the
     /// peer has none of a later offer.
     Opened(Vec<Opened>),
+    /// Subjects that were offered and that the peer does not have, or not yet.
+    Declined(Vec<SubjectKey>),
     /// The program waited for messages, and there are some.
     Readable(ChannelId),
     /// The program waited for room to send, and there is some.
@@ -115,6 +117,8 @@ pub struct Session {
     /// What the peer said of itself.
     pub(super) peer: Option<About>,
     pub(super) offered_rate: super::rate::Rate,
+    /// Half of what a peer takes, as its minutes begin at other times.
+    offering_rate: super::rate::Rate,
     pub(super) pinged_rate: super::rate::Rate,
     /// Round robin over the channels in [`Session::poll_transmit`].
     pub(super) turn: usize,
@@ -173,6 +177,7 @@ impl Session {
             events: VecDeque::new(),
             peer: None,
             offered_rate: super::rate::Rate::per_minute(64),
+            offering_rate: super::rate::Rate::per_minute(32),
             pinged_rate: super::rate::Rate::per_minute(600),
             turn: 0,
             driver_idle: false,
@@ -265,8 +270,7 @@ impl Session {
         if self.state != State::Open {
             return Vec::new();
         }
-        let room = self.config.channels.saturating_sub(self.channels.len());
-        let common = &common[..common.len().min(room)];
+        let common = &common[..common.len().min(self.room())];
         let matches = common.iter().map(|common| common.answer).collect();
         let answer = SubjectsAck { number: subjects.number, matches };
         let body = answer.encode(subjects.tags.len());
@@ -275,13 +279,17 @@ impl Session {
     }
 
     /// Offers further subjects on the open connection. `seed` as for [`Offer::new`]. Returns false,
-    /// and does nothing, while too many offers wait for their answer.
+    /// and does nothing, while too many offers wait for their answer or were made lately.
     pub fn offer<'a>(
         &mut self,
         subjects: impl IntoIterator<Item = (SubjectKey, &'a Subject)>,
         seed: &[u8; 32],
+        now: Time,
     ) -> bool {
         if self.state != State::Open || self.offers.len() >= MAX_OFFERS {
+            return false;
+        }
+        if !self.offering_rate.allows(now) {
             return false;
         }
         let number = self.offers_made + 1;
@@ -303,6 +311,7 @@ impl Session {
         let (_, offer) =
             self.offers.remove(position.ok_or("an answer to an offer that was not made")?);
         let subjects = offer.confirm(matches).ok_or("a wrong proof of a subject")?;
+        let declined: Vec<_> = offer.subjects().filter(|it| !subjects.contains(it)).collect();
         if self.channels.len() + subjects.len() > self.config.channels {
             return Err("more channels than this side takes");
         }
@@ -311,6 +320,9 @@ impl Session {
         }
         let opened = self.open(self.side, subjects);
         self.events.push_back(Event::Opened(opened));
+        if !declined.is_empty() {
+            self.events.push_back(Event::Declined(declined));
+        }
         Ok(())
     }
 

@@ -63,6 +63,8 @@ pub(super) struct Channel {
     /// The program has let go: what arrives is dropped, and the peer is told if anything was.
     pub(super) abandoned: bool,
     pub(super) unread_dropped: bool,
+    /// The program has messages in its hands that it has not read.
+    pub(super) handed_over: bool,
     pub(super) peer_finished: bool,
     /// DONE is sent: everything up to the peer's FIN has been read here.
     pub(super) done: bool,
@@ -91,6 +93,7 @@ impl Channel {
             deadline: None,
             abandoned: false,
             unread_dropped: false,
+            handed_over: false,
             peer_finished: false,
             done: false,
             peer_done: false,
@@ -241,6 +244,7 @@ impl Channel {
     }
 
     pub(super) fn take(&mut self) -> Batch {
+        self.handed_over = true;
         self.inbox.take()
     }
 
@@ -255,6 +259,7 @@ impl Channel {
     /// The program lets go of the channel.
     pub(super) fn abandon(&mut self) {
         self.abandoned = true;
+        self.handed_over = false;
         self.unread_dropped |= self.has_unread();
         drop(self.inbox.take());
     }

@@ -146,15 +146,16 @@ impl Pair {
     }
 
     fn receive(&mut self) -> Vec<Vec<u8>> {
-        match self.acceptor.take(CHANNEL, || self.now).0 {
+        let taken = self.acceptor.take(CHANNEL).0;
+        self.acceptor.consumed(CHANNEL, || self.now);
+        match taken {
             Taken::Messages(batch) => batch.map(|message| message.payload.to_vec()).collect(),
             _ => vec![],
         }
     }
 
     fn ended(&mut self) -> [Option<Reason>; 2] {
-        let now = self.now;
-        [&mut self.dialler, &mut self.acceptor].map(|it| match it.take(CHANNEL, || now).0 {
+        [&mut self.dialler, &mut self.acceptor].map(|it| match it.take(CHANNEL).0 {
             Taken::Ended(reason) => Some(reason),
             _ => None,
         })
@@ -230,7 +231,7 @@ fn a_long_message_asks_for_its_place_in_the_budget_when_it_said_it_would() {
     drop(taken);
     pair.acceptor.handle_timeout(pair.now);
     pair.pump();
-    assert!(matches!(pair.acceptor.take(CHANNEL, || pair.now).0, Taken::Messages(_)));
+    assert!(matches!(pair.acceptor.take(CHANNEL).0, Taken::Messages(_)));
 }
 
 #[test]
@@ -325,8 +326,11 @@ fn what_the_peer_still_had_queued_arrives_before_the_end() {
     pair.acceptor.send(CHANNEL, Kind::Text, "too late?".as_bytes()).unwrap();
     pair.dialler.finish(CHANNEL, pair.now);
     pair.pump();
-    let Taken::Messages(batch) = pair.dialler.take(CHANNEL, || pair.now).0 else { panic!() };
+    let Taken::Messages(batch) = pair.dialler.take(CHANNEL).0 else { panic!() };
     assert_eq!(batch.len(), 1);
+    pair.pump();
+    assert_eq!(pair.acceptor.live_channels(), 1, "the message is taken, not read");
+    pair.dialler.consumed(CHANNEL, || pair.now);
     pair.pump();
     assert_eq!(pair.ended(), [Some(Reason::Clean), Some(Reason::Clean)]);
 }
@@ -394,6 +398,40 @@ fn dropping_a_channel_with_unread_messages_tells_the_peer() {
     pair.acceptor.abandon(CHANNEL, pair.now);
     pair.pump();
     assert_eq!(pair.ended()[0].as_ref().and_then(Reason::code), Some(CloseCode::Unread));
+}
+
+#[test]
+fn what_arrives_after_a_channel_was_dropped_counts_as_unread() {
+    let mut pair = Pair::open();
+    pair.acceptor.abandon(CHANNEL, pair.now);
+    pair.send(b"too late");
+    pair.pump();
+    assert_eq!(pair.ended()[0].as_ref().and_then(Reason::code), Some(CloseCode::Unread));
+}
+
+#[test]
+fn subjects_that_the_peer_does_not_have_are_declined_and_may_be_offered_again() {
+    let mut pair = Pair::new(&[1, 2], &[1]);
+    pair.pump();
+    assert!(pair.events[0].contains(&Event::Declined(vec![SubjectKey(1)])));
+    pair.subjects[1].push(subject(2));
+    assert!(pair.dialler.offer([(SubjectKey(1), &pair.subjects[0][1])], &[9; 32], pair.now));
+    pair.pump();
+    assert_eq!(pair.acceptor.live_channels(), 2);
+}
+
+#[test]
+fn offers_that_cross_keep_the_limit_on_both_sides() {
+    let mut pair = Pair::with(Config { channels: 2, ..config() }, &[1], &[1]);
+    pair.pump();
+    for subjects in &mut pair.subjects {
+        subjects.extend([subject(5), subject(6)]);
+    }
+    assert!(pair.dialler.offer([(SubjectKey(1), &pair.subjects[0][1])], &[8; 32], pair.now));
+    assert!(pair.acceptor.offer([(SubjectKey(2), &pair.subjects[1][2])], &[9; 32], pair.now));
+    pair.pump();
+    assert_eq!((pair.dialler.closed(), pair.acceptor.closed()), (None, None));
+    assert!(pair.dialler.live_channels() <= 2);
 }
 
 #[test]
@@ -470,13 +508,13 @@ fn a_further_subject_opens_another_channel_on_the_same_connection() {
         subjects.push(subject(5));
     }
     let new = SubjectKey(1);
-    assert!(pair.dialler.offer([(new, &pair.subjects[0][1])], &[9; 32]));
+    assert!(pair.dialler.offer([(new, &pair.subjects[0][1])], &[9; 32], pair.now));
     pair.pump();
     let channel = ChannelId(2);
     assert!(pair.events[0].contains(&Event::Opened(vec![Opened { channel, subject: new }])));
     pair.dialler.send(channel, Kind::Json, b"{}").unwrap();
     pair.pump();
-    assert!(matches!(pair.acceptor.take(channel, || pair.now).0, Taken::Messages(_)));
+    assert!(matches!(pair.acceptor.take(channel).0, Taken::Messages(_)));
 }
 
 #[test]
@@ -486,8 +524,8 @@ fn when_both_offer_the_same_subject_at_once_one_channel_opens() {
         subjects.push(subject(5));
     }
     let key = SubjectKey(1);
-    assert!(pair.dialler.offer([(key, &pair.subjects[0][1])], &[8; 32]));
-    assert!(pair.acceptor.offer([(key, &pair.subjects[1][1])], &[9; 32]));
+    assert!(pair.dialler.offer([(key, &pair.subjects[0][1])], &[8; 32], pair.now));
+    assert!(pair.acceptor.offer([(key, &pair.subjects[1][1])], &[9; 32], pair.now));
     // Both are under way before either arrives.
     let from_acceptor = pair.acceptor.poll_transmit(pair.now).unwrap();
     pair.step(true);
@@ -607,7 +645,7 @@ fn a_peer_whose_window_fits_no_block_is_refused() {
 #[test]
 fn a_second_channel_for_a_subject_that_has_one_is_refused() {
     let mut pair = Pair::open();
-    pair.dialler.offer([(SubjectKey(0), &pair.subjects[0][0])], &[9; 32]);
+    pair.dialler.offer([(SubjectKey(0), &pair.subjects[0][0])], &[9; 32], pair.now);
     let offer = pair.dialler.poll_transmit(pair.now).unwrap();
     pair.acceptor.handle_bytes(&offer.bytes, pair.now);
     let Some(Event::Subjects(subjects)) = pair.acceptor.poll_event() else { panic!() };

@@ -94,6 +94,20 @@ fn a_further_subject_is_offered_over_the_open_link() {
 }
 
 #[test]
+fn what_the_peer_declined_is_offered_again_when_it_is_found_again() {
+    let address = local(1);
+    let mut book = opened(address);
+    book.handle_candidate(address, "lan", TWO, at(1));
+    assert_eq!(drain(&mut book).1, [(peer(1), TWO)]);
+    book.handle_candidate(address, "lan", TWO, at(2));
+    assert_eq!(drain(&mut book).1, [], "the answer is still under way");
+    book.handle_declined(peer(1), TWO);
+    assert_eq!(drain(&mut book).1, []);
+    book.handle_candidate(address, "lan", TWO, at(3));
+    assert_eq!(drain(&mut book).1, [(peer(1), TWO)]);
+}
+
+#[test]
 fn a_subject_found_while_the_dial_was_on_its_way_is_offered_when_it_opened() {
     let mut book = book();
     book.handle_candidate(local(1), "lan", ONE, at(0));
