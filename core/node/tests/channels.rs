@@ -132,3 +132,29 @@ async fn a_phrase_that_is_still_being_derived_is_waited_for() {
     let remote = within(far.connect(near.addresses()[0])).await.unwrap();
     assert_eq!(remote.subject(), "one phrase");
 }
+
+#[tokio::test]
+async fn nodes_connect_over_ipv6() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return eprintln!("SKIPPED: this machine has no IPv6 loopback");
+    }
+    let near = Node::builder().set("listen", "[::1]:0").start().await.unwrap();
+    let far = Node::builder().start().await.unwrap();
+    near.discover_topic(TOPIC).unwrap();
+    far.discover_topic(TOPIC).unwrap();
+    let to_near = within(far.connect(near.addresses()[0])).await.unwrap();
+    let mut to_far = within(near.next_remote()).await.unwrap();
+    to_near.send("over IPv6").await.unwrap();
+    assert_eq!(within(to_far.recv()).await.unwrap().unwrap().as_text(), Some("over IPv6"));
+    assert!(to_far.address().socket.is_ipv6());
+}
+
+#[tokio::test]
+async fn a_node_takes_the_first_free_port_of_a_range() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().port();
+    let range = format!("127.0.0.1:{taken}~{}", taken.saturating_add(20));
+    let node = Node::builder().set("listen", range.as_str()).start().await.unwrap();
+    let port = node.addresses()[0].socket.port();
+    assert!(port > taken && port <= taken + 20, "{port}");
+}

@@ -135,7 +135,9 @@ impl Node {
     }
 
     /// Dials an address now and offers all subjects of this node. The remote that it returns is not
-    /// given by [`next_remote`](Self::next_remote); those for further common subjects are.
+    /// given by [`next_remote`](Self::next_remote); those for further common subjects are. If the peer
+    /// is connected already, subjects without a remote are offered to it on that connection, and what
+    /// comes of it is given by [`next_remote`](Self::next_remote).
     ///
     /// # Errors
     /// [`ErrorKind::Settings`] if no subject is discovered, [`ErrorKind::Closed`] if the peer is
