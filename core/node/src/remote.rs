@@ -22,7 +22,7 @@ use p2pchan_proto::{
 
 use crate::{
     clock::Clock,
-    link::Link,
+    link::{Link, Shared},
     message::{AsMessage, Message},
 };
 
@@ -47,15 +47,37 @@ impl State {
         Arc::new(Self { link, channel, key, subject, ended: OnceLock::new(), clock })
     }
 
+    /// Sends at once; `WouldBlock` is an error like the others.
     #[inline]
-    fn try_send(&self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        self.link.call(|shared| match shared.session.send(self.channel, kind, payload) {
-            Ok(wake) => (Ok(()), wake),
-            Err(error) => (Err(error), false),
-        })
+    fn try_send(&self, message: &impl AsMessage) -> Result<(), Error> {
+        match self.send_now(message)? {
+            true => Ok(()),
+            false => Err(self.error(SendError::WouldBlock)),
+        }
     }
 
+    /// Sends if there is room; false if there is none.
     #[inline]
+    fn send_now(&self, message: &impl AsMessage) -> Result<bool, Error> {
+        let (kind, payload) = message.as_message()?;
+        let send = |shared: &mut Shared| {
+            let sent = shared.session.send(self.channel, kind, &payload);
+            (sent.map(drop), sent.unwrap_or(false))
+        };
+        match self.link.call(send) {
+            Ok(()) => Ok(true),
+            Err(SendError::WouldBlock) => Ok(false),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    /// Sends once there is room.
+    async fn send_later(&self, message: &impl AsMessage) -> Result<(), Error> {
+        let (kind, payload) = message.as_message()?;
+        let sent = poll_fn(|context| self.poll_send(context, kind, &payload)).await;
+        sent.map_err(|error| self.error(error))
+    }
+
     fn poll_send(
         &self,
         context: &Context<'_>,
@@ -72,7 +94,7 @@ impl State {
         })
     }
 
-    /// Waits for the end; `begin` is called once, under the lock.
+    /// Waits for the end.
     fn poll_ended(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
         // Under the lock, so that no end comes between looking and waiting.
         let mut shared = self.link.lock();
@@ -258,7 +280,12 @@ impl Remote {
     /// value that cannot travel, or why the channel has ended.
     #[inline]
     pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
-        send(&self.state, &message).await
+        // Mostly there is room. Nothing of that path is kept across the await of the other, and so
+        // it stays in registers: these are the hottest lines of the crate.
+        match self.state.send_now(&message)? {
+            true => Ok(()),
+            false => self.state.send_later(&message).await,
+        }
     }
 
     /// Sends a message if there is room.
@@ -267,8 +294,7 @@ impl Remote {
     /// As [`send`](Self::send), and [`ErrorKind::WouldBlock`] if there is none; then nothing was
     /// queued.
     pub fn try_send(&self, message: impl AsMessage) -> Result<(), Error> {
-        let (kind, payload) = message.as_message()?;
-        self.state.try_send(kind, &payload).map_err(|error| self.state.error(error))
+        self.state.try_send(&message)
     }
 
     /// Bytes that wait to be sent.
@@ -362,7 +388,10 @@ impl Sender {
     /// As [`Remote::send`].
     #[inline]
     pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
-        send(&self.state, &message).await
+        match self.state.send_now(&message)? {
+            true => Ok(()),
+            false => self.state.send_later(&message).await,
+        }
     }
 
     /// As [`Remote::try_send`].
@@ -370,8 +399,7 @@ impl Sender {
     /// # Errors
     /// As [`Remote::try_send`].
     pub fn try_send(&self, message: impl AsMessage) -> Result<(), Error> {
-        let (kind, payload) = message.as_message()?;
-        self.state.try_send(kind, &payload).map_err(|error| self.state.error(error))
+        self.state.try_send(&message)
     }
 
     /// Ready when a message that does not exceed `limits.high_water` can be sent without waiting.
@@ -402,20 +430,6 @@ impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").field("peer", &self.peer()).finish_non_exhaustive()
     }
-}
-
-#[inline]
-async fn send(state: &State, message: &impl AsMessage) -> Result<(), Error> {
-    let (kind, payload) = message.as_message()?;
-    // Mostly there is room, and nothing to wait for.
-    match state.try_send(kind, &payload) {
-        Ok(()) => return Ok(()),
-        Err(SendError::WouldBlock) => {}
-        Err(error) => return Err(state.error(error)),
-    }
-    poll_fn(|context| state.poll_send(context, kind, &payload))
-        .await
-        .map_err(|error| state.error(error))
 }
 
 fn finish(state: &State) {
