@@ -140,7 +140,7 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (who, code, message) = match self {
-            Self::Clean => return f.write_str("ended"),
+            Self::Clean => return f.write_str("everything was read"),
             Self::Lost { message } => return write!(f, "connection lost: {message}"),
             Self::Here { code, message } => ("ended here", code, message),
             Self::Peer { code, message } => ("ended by the peer", code, message),
