@@ -188,7 +188,7 @@ impl Remote {
         Sender { state: self.state.clone() }
     }
 
-    /// The next message; `None` when the channel has ended and each side has taken everything.
+    /// The next message; `None` when the channel has ended and each side has read everything.
     /// Dropping the future loses nothing.
     ///
     /// # Errors
@@ -303,7 +303,7 @@ impl Remote {
     }
 
     /// Ends the channel: what was sent goes out, then the peer gets its end. Ready when the peer has
-    /// ended too and has said that it took everything. What the peer still sends is not read; to read
+    /// ended too and has said that it read everything. What the peer still sends is not read; to read
     /// on, use [`Sender::end`] and [`recv`](Self::recv) to the end.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Says that no more messages follow: what is queued is sent, then FIN. The channel ends when
-    /// the peer has done likewise and both have said, by DONE, that they have taken everything.
+    /// the peer has done likewise and both have said, by DONE, that they have read everything.
     /// Returns whether the driver is asked for.
     pub fn finish(&mut self, id: ChannelId, now: Time) -> bool {
         let deadline = now + self.config.close_timeout;
