@@ -46,7 +46,7 @@ install: build ## Installs the program, its manual pages and completions below P
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' \
 	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
-	install -m 755 target/release/p2pchan '$(DESTDIR)$(PREFIX)/bin/p2pchan'
+	install -s -m 755 target/release/p2pchan '$(DESTDIR)$(PREFIX)/bin/p2pchan'
 	target/release/p2pchan man > '$(MANDIR)/p2pchan.1'
 	for command in join testnet; do \
 	  target/release/p2pchan man $$command > "$(MANDIR)/p2pchan-$$command.1"; done
