@@ -318,8 +318,7 @@ impl Remote {
     /// Ends the channel at once and tells the peer that this program does not want it.
     pub fn refuse(self) {
         let State { link, channel, .. } = &*self.state;
-        link.call(|shared| ((), shared.session.reset(*channel, CloseCode::Refused)));
-        link.command(|_| ());
+        link.command(|shared| shared.session.reset(*channel, CloseCode::Refused));
     }
 }
 

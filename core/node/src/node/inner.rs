@@ -313,8 +313,7 @@ impl Inner {
         for Opened { channel, subject } in opened {
             let Some(name) = core.subjects.opened(*subject) else {
                 // The subject was stopped while it was being proved.
-                link.call(|shared| ((), shared.session.reset(*channel, CloseCode::Refused)));
-                link.command(|_| ());
+                link.command(|shared| shared.session.reset(*channel, CloseCode::Refused));
                 continue;
             };
             let state = State::new(link.clone(), *channel, *subject, name.clone(), self.clock);

@@ -29,6 +29,7 @@ pub(super) struct LinkDriver {
 
 impl Driver for LinkDriver {
     fn handle_event(&mut self, link: &Arc<Link>, event: Event) {
+        self.note_welcome(link);
         match event {
             Event::Hello(hello) => self.inner.handle_hello(link, hello),
             Event::Subjects(subjects) => self.handle_subjects(link, &subjects),
@@ -46,14 +47,18 @@ impl Driver for LinkDriver {
             Event::Closed(reason) => self.handle_closed(link, &reason),
             Event::Readable(_) | Event::Writable(_) => {}
         }
+    }
+}
+
+impl LinkDriver {
+    /// An accepted connection may have been opened by the end of another one.
+    fn note_welcome(&self, link: &Link) {
         let accepted = self.dial.is_none() && !self.opened.load(Ordering::Relaxed);
         if accepted && self.inner.core().links.open_link(&link.peer) == Some(link.id) {
             self.opened.store(true, Ordering::Relaxed);
         }
     }
-}
 
-impl LinkDriver {
     /// The connection has ended; others of the same peer need not wait until the goodbyes are said.
     fn handle_closed(&self, link: &Link, reason: &Reason) {
         let mut core = self.inner.core();
