@@ -62,11 +62,6 @@ impl Session {
         self.config.pool.give(bytes, BLOCK);
     }
 
-    /// Whether nothing waits to be sent, on any channel.
-    pub fn is_flushed(&self) -> bool {
-        self.control.is_empty() && self.channels.iter().all(|channel| channel.outbox.is_empty())
-    }
-
     /// Channels that have not ended.
     pub fn live_channels(&self) -> usize {
         self.channels.iter().filter(|channel| channel.is_live()).count()

@@ -13,6 +13,7 @@ use super::{
     parse::Parser,
     pool::BlockPool,
     proof::{Binding, Common, Offer, Side},
+    rate::Rate,
     reason::{CloseCode, Reason},
     state::{Channel, ChannelId},
 };
@@ -116,10 +117,10 @@ pub struct Session {
     pub(super) events: VecDeque<Event>,
     /// What the peer said of itself.
     pub(super) peer: Option<About>,
-    pub(super) offered_rate: super::rate::Rate,
+    pub(super) offered_rate: Rate,
     /// Half of what a peer takes, as its minutes begin at other times.
-    offering_rate: super::rate::Rate,
-    pub(super) pinged_rate: super::rate::Rate,
+    offering_rate: Rate,
+    pub(super) pinged_rate: Rate,
     /// Round robin over the channels in [`Session::poll_transmit`].
     pub(super) turn: usize,
     /// The driver has polled everything; it must be woken for more.
@@ -176,9 +177,9 @@ impl Session {
             control: Vec::new(),
             events: VecDeque::new(),
             peer: None,
-            offered_rate: super::rate::Rate::per_minute(64),
-            offering_rate: super::rate::Rate::per_minute(32),
-            pinged_rate: super::rate::Rate::per_minute(600),
+            offered_rate: Rate::per_minute(64),
+            offering_rate: Rate::per_minute(32),
+            pinged_rate: Rate::per_minute(600),
             turn: 0,
             driver_idle: false,
             shutting_down: false,
@@ -197,11 +198,6 @@ impl Session {
         About { features: 0, max_message, window, observed }
     }
 
-    /// Which side of the connection this is.
-    pub const fn side(&self) -> Side {
-        self.side
-    }
-
     /// What tags of the peer's offer `number` are bound to; 0 is the HELLO.
     pub fn peer_binding(&self, number: u32) -> Binding {
         self.offer_binding(self.side.other(), number)
@@ -214,11 +210,6 @@ impl Session {
     /// The smoothed round trip time; `None` until it was measured.
     pub const fn rtt(&self) -> Option<Duration> {
         self.liveness.rtt()
-    }
-
-    /// Where the peer sees this node.
-    pub fn observed(&self) -> Option<SocketAddr> {
-        self.peer.as_ref().and_then(|about| about.observed)
     }
 
     /// Why the session ended, once it has.
