@@ -16,6 +16,7 @@ from argon2.low_level import Type, hash_secret_raw
 
 FRAMES = {"hello": 1, "welcome": 2, "subjects": 3, "subjects_ack": 4, "data": 7, "fin": 8,
           "reset": 9, "credit": 10, "ping": 11, "pong": 12, "close": 14, "done": 15}
+TRANSPORTS = {"tcp": 1, "quic": 2, "": 3}
 KINDS = {"bytes": 0, "text": 1, "json": 2}
 MORE = 4
 
@@ -100,6 +101,11 @@ def socket(text):
     return bytes([ip.version]) + ip.packed + int(port).to_bytes(2, "big")
 
 
+def address(text):
+    scheme, _, rest = text.rpartition("://")
+    return bytes([TRANSPORTS[scheme]]) + socket(rest)
+
+
 def about(frame):
     numbers = (frame["features"], frame["max_message"], frame["window"])
     return b"\x01" + b"".join(map(varint, numbers)) + socket(frame["observed"])
@@ -118,7 +124,7 @@ def matches(frame):
 def body_of(frame):
     match frame["type"]:
         case "hello":
-            listen = b"".join(b"\x01" + socket(address) for address in frame["listen"])
+            listen = b"".join(map(address, frame["listen"]))
             return about(frame) + varint(len(frame["listen"])) + listen + tag_list(frame)
         case "welcome":
             return about(frame) + matches(frame)

@@ -166,7 +166,7 @@ fn exists(address: &str) -> bool {
 /// The address of the UDP socket: that of the TCP socket, so that nothing more is opened than named.
 fn beside(listen: &[String]) -> IpAddr {
     let address = |text: &String| {
-        let text = text.trim_start_matches("tcp://");
+        let text = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
         text.rsplit_once(':').and_then(|(ip, _)| ip.parse::<IpAddr>().ok())
     };
     let unspecified = SocketAddr::from(([0, 0, 0, 0], 0)).ip();

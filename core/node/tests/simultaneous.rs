@@ -81,7 +81,7 @@ async fn a_node_that_finds_itself_dials_itself_once_and_raises_nothing() {
     let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     drop(taken);
-    let address = Address::tcp(([127, 0, 0, 1], port).into());
+    let address = Address::any(([127, 0, 0, 1], port).into());
     let look_ups = Arc::new(AtomicUsize::new(0));
     let node = Node::builder()
         .set("listen", format!("0.0.0.0:{port}").as_str())

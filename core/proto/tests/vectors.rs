@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use p2pchan_proto::{
-    address::Address,
     channel::{
         Binding, BlockPool, Budget, ChannelId, CloseCode, Config, Event, Offer, Reason, Session,
         Side, Taken, common,
@@ -199,8 +198,8 @@ fn encode(frame: &Value) -> Vec<u8> {
     let (frame_type, body) = match text(frame, "type") {
         "data" => return data(frame),
         "hello" => {
-            let listen = list(frame, "listen").iter().map(|it| it.as_str().unwrap().parse());
-            let listen = listen.map(|socket| Address::tcp(socket.unwrap())).collect();
+            let listen = list(frame, "listen").iter().map(|it| it.as_str().unwrap());
+            let listen = listen.map(|address| address.parse().unwrap()).collect();
             let hello = Hello { about: about(frame), listen, tags: tags(frame) };
             assert_eq!(Hello::decode(&hello.encode()), Ok(hello.clone()));
             (FrameType::Hello, hello.encode())

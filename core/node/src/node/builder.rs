@@ -3,10 +3,10 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use p2pchan_proto::{
-    address::Address,
+    address::{Address, TransportKind},
     error::{Error, ErrorKind},
     id::PeerId,
-    settings::{Bootstrap, Changes, HostPort, IdentitySource, Settings, Value},
+    settings::{Bootstrap, Changes, HostPort, IdentitySource, Seed, Settings, Value},
 };
 use tokio::{
     net::TcpListener,
@@ -114,7 +114,7 @@ impl Builder {
         let mut opened: Vec<_> =
             listening.iter().map(|address| Event::Listening { address: *address }).collect();
         if !settings.discovery.seeds.is_empty() {
-            services.push(Arc::new(Seeds::new(hosts(&settings.discovery.seeds))));
+            services.push(Arc::new(Seeds::new(seeds(&settings.discovery.seeds))));
         }
         if let Some(bittorrent) = settings.discovery.bittorrent.settings() {
             let bootstrap = match bittorrent.bootstrap {
@@ -163,7 +163,23 @@ fn hosts(list: &[HostPort]) -> Vec<(String, u16)> {
     list.iter().map(|HostPort { host, port }| (host.clone(), *port)).collect()
 }
 
+fn seeds(list: &[Seed]) -> Vec<(TransportKind, String, u16)> {
+    let parts = |Seed { transport, host: HostPort { host, port } }: &Seed| {
+        (*transport, host.clone(), *port)
+    };
+    list.iter().map(parts).collect()
+}
+
 fn listeners(settings: &Settings) -> Result<Vec<TcpListener>, Error> {
+    if !settings.transports.tcp {
+        let message = "setting transports = quic: this version dials by TCP only; add tcp";
+        return Err(Error::new(ErrorKind::Settings, message));
+    }
+    if let Some(quic) = settings.listen.iter().find(|it| it.transport == TransportKind::Quic) {
+        let message =
+            format!("setting listen = {quic}: this version listens at TCP only; write tcp://");
+        return Err(Error::new(ErrorKind::Settings, message));
+    }
     settings.listen.iter().map(tcp::listen).collect()
 }
 

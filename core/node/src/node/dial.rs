@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use p2pchan_proto::{
-    address::Address,
+    address::{Address, TransportKind},
     book::{DialId, Failure, Outcome},
     channel::{Binding, CloseCode, Offer, Reason, Session, Side},
     error::{Error, ErrorKind},
@@ -87,12 +87,18 @@ impl Inner {
             let reason = format!("{address} did not answer within {patience:?}");
             Failed::new(Failure::Unreachable, ErrorKind::Timeout, reason)
         })??;
+        // What is connected, and shown of the remote, is one transport.
+        let address = Address::tcp(address.socket);
         let (link, pipe) = self.greet(id, address, subjects, pipe, &secured, until).await?;
         let (opened, reason) = self.run_link(link, pipe, Some(dial)).await;
         if opened { Ok(()) } else { Err(not_opened(address, &secured, &reason)) }
     }
 
     async fn secure(&self, address: Address) -> Result<(Box<dyn Pipe>, Secured), Failed> {
+        if address.transport == TransportKind::Quic {
+            let reason = format!("{address} cannot be reached: this version dials by TCP only");
+            return Err(Failed::new(Failure::Unreachable, ErrorKind::Io, reason));
+        }
         let stream = tcp::dial(address.socket).await.map_err(|error| {
             let reason = format!("{address} cannot be reached: {error}");
             Failed::new(Failure::Unreachable, ErrorKind::Io, reason)

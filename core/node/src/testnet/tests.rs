@@ -91,7 +91,7 @@ async fn an_announced_peer_is_found_also_after_every_node_was_replaced() {
         let (found, addresses) = collector();
         dht.look_up(&topic, &found).await.unwrap();
         let addresses: Vec<_> = addresses.lock().unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(addresses, ["tcp://127.0.0.1:8099"]);
+        assert_eq!(addresses, ["127.0.0.1:8099"]);
     }
     assert_eq!(testnet.bootstrap(), entrance);
     testnet.close().await;

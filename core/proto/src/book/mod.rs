@@ -190,14 +190,12 @@ impl Book {
         self.entries.retain(|_, entry| entry.is_kept());
     }
 
-    /// This node listens here: exactly this address is never dialled. (Others that lead here show
-    /// themselves as [`Outcome::Own`].)
+    /// This node listens here: neither this address is ever dialled, nor one at the same socket that
+    /// has a transport in common with it. (Others that lead here show themselves as [`Outcome::Own`].)
     pub fn handle_own_address(&mut self, address: Address) {
         let address = canonical(address);
         self.listeners.insert(address);
-        if let Some(entry) = self.entries.get_mut(&address) {
-            entry.own = true;
-        }
+        self.mark_own(address);
     }
 
     /// A dial ended, or one that was asked for is no longer wanted ([`Outcome::Cancelled`]). A dial
@@ -284,7 +282,7 @@ impl Book {
     }
 
     fn is_own(&self, address: Address) -> bool {
-        self.listeners.contains(&address) || self.mirrors.contains(&address)
+        self.listeners.iter().chain(&self.mirrors).any(|own| own.same_place(&address))
     }
 
     fn is_flying(&self, address: Address) -> bool {
@@ -338,9 +336,15 @@ impl Book {
             self.mirrors.pop_front();
         }
         self.mirrors.push_back(address);
+        self.mark_own(address);
         if let Some(entry) = self.entries.get_mut(&address) {
-            entry.own = true;
             entry.link = None;
+        }
+    }
+
+    fn mark_own(&mut self, own: Address) {
+        for (address, entry) in &mut self.entries {
+            entry.own |= address.same_place(&own);
         }
     }
 

@@ -49,7 +49,7 @@ pub use changes::Changes;
 pub use documentation::documentation;
 pub use forms::{
     duration::Interval,
-    hosts::{Bootstrap, HostPort},
+    hosts::{Bootstrap, HostPort, Seed},
     identity::IdentitySource,
     listen::{ListenAddress, PortSet},
 };

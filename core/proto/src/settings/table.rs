@@ -10,6 +10,7 @@ use super::{
         listen::Listen,
         number::{Count, Size},
         port::{Ipv4, Port},
+        transports::TransportsForm,
     },
     key::{Field, Key},
 };
@@ -42,16 +43,28 @@ const HOUR: u64 = 60 * MINUTE;
 pub static KEYS: &[Key] = &[
     Key {
         name: "listen",
-        meaning: "Where this node accepts connections. Of several ports the first free one is \
-                  taken, ascending; if none is, the node does not start and says so. `0.0.0.0` \
-                  stands for all IPv4 addresses of the machine, `[::]` for all IPv6 ones and no \
-                  others.",
+        meaning: "Where this node accepts connections: with `tcp://` at a TCP port, with `quic://` \
+                  at a UDP port, with neither at both, which then have the same number. Of several \
+                  ports the first free one is taken, ascending; if none is, the node does not \
+                  start and says so. `0.0.0.0` stands for all IPv4 addresses of the machine, \
+                  `[::]` for all IPv6 ones and no others.",
         trade_off: "A node that listens nowhere still dials others, but two such nodes never meet. \
                     A fixed port can be opened in a firewall; a range lets several programs share \
                     a machine.",
         hot: true,
         secret: false,
         entry: field!(Listen, listen),
+    },
+    Key {
+        name: "transports",
+        meaning: "The transports by which this node dials. Where an address allows both, they race, \
+                  and the first to finish TLS wins.",
+        trade_off: "TCP moves bulk data faster and gets through firewalls that block UDP; QUIC gets \
+                    through NATs and survives a change of network. One alone saves the packets of \
+                    the other, and does not reach peers that have only that.",
+        hot: true,
+        secret: false,
+        entry: field!(TransportsForm, transports),
     },
     Key {
         name: "identity",
@@ -78,7 +91,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "discovery.seeds",
         meaning: "Known peers. They are dialled for every subject, and again when a connection to \
-                  them ends.",
+                  them ends; with `tcp://` or `quic://` by that transport only.",
         trade_off: "The fastest and most private way to meet, as no third party is asked; but \
                     somebody must keep the list.",
         hot: true,

@@ -106,7 +106,7 @@ fn every_mistake_is_told_with_key_value_and_fix() {
         ("limits.mesage", 1.into(), &["does not exist", "limits.message?"]),
         ("timeouts.dail", text("5s"), &["timeouts.dial?"]),
         ("bootstrap", text("public"), &["discovery.bittorrent.bootstrap?"]),
-        ("colour", text("red"), &["the keys are listen, identity"]),
+        ("colour", text("red"), &["the keys are listen, transports, identity"]),
         ("limits.message", true.into(), &["= true", "a boolean", "16MiB"]),
         ("discovery.bittorrent.port", 65536.into(), &["= 65536", "0 to 65535"]),
         ("listen", text("0.0.0.0:65536"), &["\"65536\"", "0 to 65535"]),
@@ -176,6 +176,7 @@ const SEED: &str = "070707070707070707070707070707070707070707070707070707070707
 /// Texts that one key or another takes, and some that none does.
 const TEXTS: &[&str] = &[
     "public",
+    "tcp",
     "[]",
     "127.0.0.1:6881",
     "0.0.0.0:8099",

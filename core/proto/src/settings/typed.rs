@@ -6,7 +6,7 @@ use super::{
     changes::Changes,
     forms::{
         duration::Interval,
-        hosts::{Bootstrap, HostPort},
+        hosts::{Bootstrap, Seed},
         identity::IdentitySource,
         listen::ListenAddress,
         number::format_size,
@@ -15,6 +15,7 @@ use super::{
     table::KEYS,
 };
 use crate::{
+    address::Transports,
     error::{Error, ErrorKind},
     id::PeerId,
 };
@@ -30,6 +31,8 @@ const MIB: usize = 1024 * KIB;
 pub struct Settings {
     /// Where to accept connections; empty: nowhere.
     pub listen: Vec<ListenAddress>,
+    /// Which transports are dialled.
+    pub transports: Transports,
     /// Where the secret key comes from.
     pub identity: IdentitySource,
     /// Who may open a remote; `None`: everyone, an empty set: nobody.
@@ -48,7 +51,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
     /// Known peers.
-    pub seeds: Vec<HostPort>,
+    pub seeds: Vec<Seed>,
     /// The BitTorrent DHT.
     pub bittorrent: BitTorrent,
     /// How long until an announcement is repeated.

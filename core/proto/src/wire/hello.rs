@@ -30,7 +30,7 @@ pub type Tag = [u8; TAG];
 /// max_message  varint   the longest message the sender takes, bytes
 /// window       varint   how many bytes of DATA frames it takes per channel before it gives credit
 /// observed     socket   where it sees the other side: 0 | 4 ip4 port | 6 ip16 port
-/// listen       varint   count, then that many: u8 transport (1 = TCP), socket
+/// listen       varint   count, then that many: u8 transport (1 TCP, 2 QUIC, 3 both), socket
 /// tags         varint   count, then that many 16-byte tags
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,7 +258,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_hello_survives_the_wire(about in about(), tags in vec(any::<Tag>(), 0..MAX_TAGS)) {
-            let listen = vec![Address::tcp("[2001:db8::1]:8099".parse().unwrap())];
+            let at = |text: &str| text.parse().unwrap();
+            let listen =
+                vec![at("tcp://[2001:db8::1]:8099"), at("quic://192.0.2.7:1"), at("192.0.2.7:2")];
             let hello = Hello { about, listen, tags };
             let body = hello.encode();
             prop_assert!(body.len() < MAX_HELLO);
@@ -283,6 +285,17 @@ mod tests {
             let _ = Subjects::decode(&body);
             let _ = SubjectsAck::decode(&body);
         }
+    }
+
+    #[test]
+    fn an_address_of_an_unknown_transport_is_skipped_and_the_rest_is_read() {
+        let about = About { features: 0, max_message: 1, window: 1, observed: None };
+        let known: Address = "quic://192.0.2.7:8099".parse().unwrap();
+        let hello = Hello { about, listen: vec![Address::tcp(known.socket), known], tags: vec![] };
+        let mut body = hello.encode();
+        let unknown = body.windows(2).position(|pair| pair == [1, 4]).unwrap();
+        body[unknown] = 4;
+        assert_eq!(Hello::decode(&body).unwrap().listen, [known]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::varint::read_varint;
-use crate::address::Address;
+use crate::address::{Address, TransportKind};
 
 /// A body that does not have the form its frame type asks for; says what is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,12 +87,12 @@ impl<'a> Reader<'a> {
         Ok(Some(SocketAddr::new(ip, u16::from_be_bytes(self.array()?))))
     }
 
-    /// A dialable address: a byte for the transport (1 = TCP), then the socket address. `None` for
-    /// transports that this version does not know.
+    /// A dialable address: a byte for the transport ([`TransportKind::code`]), then the socket
+    /// address. `None` for transports that this version does not know.
     pub fn address(&mut self) -> Result<Option<Address>, Malformed> {
-        let transport = self.u8()?;
+        let transport = TransportKind::from_code(self.u8()?);
         let socket = self.socket()?;
-        Ok(socket.filter(|_| transport == 1).map(Address::tcp))
+        Ok(transport.zip(socket).map(|(transport, socket)| Address { transport, socket }))
     }
 }
 
@@ -114,6 +114,6 @@ pub(super) fn push_socket(out: &mut Vec<u8>, socket: Option<SocketAddr>) {
 
 /// Appends an address as [`Reader::address`] reads it.
 pub(super) fn push_address(out: &mut Vec<u8>, address: &Address) {
-    out.push(1);
+    out.push(address.transport.code());
     push_socket(out, Some(address.socket));
 }

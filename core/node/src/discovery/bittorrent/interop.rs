@@ -73,7 +73,7 @@ async fn announcements_cross_between_the_implementations_both_ways() {
     let (found, addresses) = collector();
     dht.look_up(&theirs, &found).await.unwrap();
     let addresses: Vec<_> = addresses.lock().unwrap().iter().map(ToString::to_string).collect();
-    assert_eq!(addresses, ["tcp://127.0.0.1:8002"], "what we find of theirs");
+    assert_eq!(addresses, ["127.0.0.1:8002"], "what we find of theirs");
 }
 
 fn key(topic: &Topic) -> String {

@@ -137,7 +137,7 @@ impl BitTorrentDht {
             })
             .await?;
         while let Some(address) = heard.recv().await {
-            found.address(Address::tcp(SocketAddr::V4(address)));
+            found.address(Address::any(SocketAddr::V4(address)));
         }
         if lookup.outcome().await? { Ok(()) } else { Err(client.unanswered()) }
     }

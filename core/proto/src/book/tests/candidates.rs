@@ -69,6 +69,41 @@ fn the_addresses_where_the_node_listens_are_never_dialled() {
 }
 
 #[test]
+fn an_own_address_stays_own_under_every_scheme_that_leads_to_it() {
+    let socket: std::net::SocketAddr = "192.0.2.1:7000".parse().unwrap();
+    let (any, tcp, quic) = (Address::any(socket), Address::tcp(socket), Address::quic(socket));
+    for (own, others) in [(tcp, [tcp, any]), (quic, [quic, any]), (any, [tcp, quic])] {
+        let mut book = book();
+        for other in others {
+            assert_eq!(book.handle_candidate(other, "lan", ONE, at(0)), Noted::New);
+        }
+        book.handle_own_address(own);
+        assert_eq!(dials(&mut book), [], "{own}");
+        for other in others {
+            let noted = book.handle_candidate(other, "seeds", ONE, at(0));
+            assert_eq!(noted, Noted::Ignored(Ignored::Own), "{other} at {own}");
+            assert!(book.handle_manual(other, [ONE], at(0)).is_err(), "{other} at {own}");
+        }
+    }
+    // A TCP port and the UDP port of the same number may belong to different programs.
+    let mut book = book();
+    book.handle_own_address(tcp);
+    assert_eq!(book.handle_candidate(quic, "lan", ONE, at(0)), Noted::New);
+}
+
+#[test]
+fn what_led_back_here_is_own_for_a_waiting_address_at_the_same_socket_too() {
+    let mut book = Book::new(Config { dials: 1, ..Config::default() }, 7);
+    let (any, tcp) = (Address::any(local(1).socket), local(1));
+    book.handle_candidate(any, "lan", ONE, at(0));
+    let asked = dial(&mut book);
+    book.handle_candidate(tcp, "lan", ONE, at(0));
+    book.handle_dial_ended(asked.dial, Outcome::Own, at(0));
+    assert_eq!(book.known(tcp).unwrap().state, State::Own);
+    assert_eq!(dials(&mut book), []);
+}
+
+#[test]
 fn an_address_that_leads_back_here_is_never_dialled_again() {
     let mut book = book();
     book.handle_candidate(local(1), "lan", ONE, at(0));
@@ -176,7 +211,7 @@ fn an_offer_of_a_stopped_subject_is_taken_back() {
 #[test]
 fn three_untried_addresses_of_a_public_ip_address_wait_and_many_of_a_private_one() {
     let mut book = Book::new(Config { dials: 0, ..Config::default() }, 7);
-    let mut noted = |text: String| book.handle_candidate(address(&text), "lan", ONE, at(0));
+    let mut noted = |text: String| book.handle_candidate(text.parse().unwrap(), "lan", ONE, at(0));
     let crowded = Noted::Ignored(Ignored::Crowded);
     for port in 1..=3 {
         assert_eq!(noted(format!("198.51.100.1:{port}")), Noted::New);
@@ -186,6 +221,9 @@ fn three_untried_addresses_of_a_public_ip_address_wait_and_many_of_a_private_one
     assert_eq!(noted("198.51.100.1:4".into()), crowded);
     assert_eq!(noted("[2001:db8:0:1:ffff::4]:9".into()), crowded);
     assert_eq!(noted("198.51.100.1:1".into()), Noted::Again);
+    // The same socket under another scheme is another address, and none of them is for free.
+    assert_eq!(noted("tcp://198.51.100.1:1".into()), crowded);
+    assert_eq!(noted("quic://198.51.100.1:1".into()), crowded);
     assert_eq!(noted("198.51.100.2:4".into()), Noted::New);
     assert_eq!(noted("[2001:db8:0:2::4]:9".into()), Noted::New);
     for ip in

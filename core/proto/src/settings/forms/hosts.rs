@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{list, number::is_digits, port::port};
-use crate::settings::{key::Form, value::Value};
+use crate::{
+    address::TransportKind,
+    settings::{key::Form, value::Value},
+};
 
 /// Each seed is dialled again and again; who has more wants a discovery service.
 const MOST_SEEDS: usize = 256;
@@ -92,28 +95,56 @@ fn is_host_name(text: &str) -> bool {
         && text.rsplit('.').next().is_some_and(|last| !is_digits(last))
 }
 
-fn write(hosts: &[HostPort]) -> Value {
-    hosts.iter().map(ToString::to_string).collect()
+fn write<T: fmt::Display>(items: &[T]) -> Value {
+    items.iter().map(ToString::to_string).collect()
+}
+
+/// A known peer: `example.org:8099`, `tcp://192.0.2.7:8099`, `quic://[2001:db8::1]:8099`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seed {
+    /// How to speak there.
+    pub transport: TransportKind,
+    /// Where.
+    pub host: HostPort,
+}
+
+impl Seed {
+    fn read(text: &str) -> Result<Self, String> {
+        let (transport, rest) = TransportKind::split(text).map_err(|(scheme, rest)| {
+            format!(
+                "has the unknown scheme {scheme:?}; write tcp://{rest}, quic://{rest}, or {rest} \
+                 for both"
+            )
+        })?;
+        Ok(Self { transport, host: HostPort::read(rest)? })
+    }
+}
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.transport.write_scheme(f)?;
+        write!(f, "{}", self.host)
+    }
 }
 
 /// The list of known peers of the key `discovery.seeds`.
 pub(in crate::settings) struct Seeds;
 
 impl Form for Seeds {
-    type Typed = Vec<HostPort>;
+    type Typed = Vec<Seed>;
 
-    fn read(&self, value: &Value) -> Result<Vec<HostPort>, String> {
+    fn read(&self, value: &Value) -> Result<Vec<Seed>, String> {
         let items = list::items(value, "addresses such as example.org:8099", MOST_SEEDS)?;
         if items.is_empty() {
             return Err("is an empty list; give addresses such as example.org:8099, or null for \
                         no seeds"
                 .into());
         }
-        items.iter().map(|item| seed(item)).collect()
+        items.iter().map(|item| Seed::read(item)).collect()
     }
 
-    fn write(&self, hosts: &Vec<HostPort>) -> Value {
-        if hosts.is_empty() { Value::Null } else { write(hosts) }
+    fn write(&self, seeds: &Vec<Seed>) -> Value {
+        if seeds.is_empty() { Value::Null } else { write(seeds) }
     }
 
     fn kind(&self) -> &'static str {
@@ -126,16 +157,6 @@ impl Form for Seeds {
 
     fn unset(&self) -> &'static str {
         "none"
-    }
-}
-
-fn seed(text: &str) -> Result<HostPort, String> {
-    match text.split_once("://") {
-        None => HostPort::read(text),
-        Some(("tcp", rest)) => HostPort::read(rest),
-        Some((scheme, rest)) => Err(format!(
-            "has the unknown scheme {scheme:?}; this version has TCP only, write tcp://{rest}"
-        )),
     }
 }
 
@@ -218,10 +239,10 @@ mod tests {
 
     #[test]
     fn seeds_are_names_or_addresses() {
-        let written = "tcp://Example.ORG:8099, 192.0.2.7:1, [2001:DB8::1]:2, nas_1.local.:3";
+        let written = "tcp://Example.ORG:8099, 192.0.2.7:1, quic://[2001:DB8::1]:2, nas_1.local.:3";
         assert_eq!(
             seeds(written).unwrap(),
-            ["example.org:8099", "192.0.2.7:1", "[2001:db8::1]:2", "nas_1.local.:3"]
+            ["tcp://example.org:8099", "192.0.2.7:1", "quic://[2001:db8::1]:2", "nas_1.local.:3"]
         );
     }
 
@@ -231,8 +252,8 @@ mod tests {
             ("example.org", "not HOST:PORT"),
             ("example.org:0", "port 0"),
             ("example.org:65536", "0 to 65535"),
-            ("http://example.org:80", "write tcp://example.org:80"),
-            ("quic://example.org:80", "TCP only"),
+            ("http://example.org:80", "write tcp://example.org:80, quic://example.org:80, or"),
+            ("quic://", "not HOST:PORT"),
             ("0.0.0.0:1", "nobody can be reached"),
             ("1.2.3:1", "neither a host name nor an IP address"),
             ("1.2.3.400:1", "neither a host name nor an IP address"),
@@ -265,7 +286,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_any_text_as_a_host_never_panics(text: String, like in r"[\[\]a-z.:-]{0,20}:[0-9]{0,6}") {
+        fn reading_any_text_as_a_host_never_panics(text: String, like in r"(tcp://|quic://)?[\[\]a-z.:-]{0,20}:[0-9]{0,6}") {
             for text in [text, like] {
                 let _ = bootstrap(&*text);
                 if let Ok(hosts) = seeds(text) {

@@ -6,26 +6,40 @@ use std::{
 };
 
 use super::{list, number::is_digits, port::port};
-use crate::settings::{key::Form, value::Value};
+use crate::{
+    address::TransportKind,
+    settings::{key::Form, value::Value},
+};
 
 /// More addresses than machines have; each costs a socket.
 const MOST_ADDRESSES: usize = 16;
 const WANTED: &str = "an address such as 0.0.0.0:8099 or [::]:3401~3499";
 
-/// An address to listen at: `tcp://0.0.0.0:8099`, `[::]:3401~3499,4000`.
+/// An address to listen at: `0.0.0.0:8099`, `tcp://[::]:3401~3499,4000`, `quic://127.0.0.1:0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenAddress {
+    /// What to accept there; for [`TransportKind::Any`] the TCP and the UDP port have the same number.
+    pub transport: TransportKind,
     /// The IP address to bind; unspecified for all of this machine: `0.0.0.0` IPv4, `[::]` IPv6.
     pub ip: IpAddr,
     /// The ports to choose from: the first that is free is taken.
     pub ports: PortSet,
 }
 
+impl ListenAddress {
+    /// Whether the two want the same ports of one transport at one IP address.
+    fn clashes(&self, other: &Self) -> bool {
+        let transport = self.transport.overlaps(other.transport);
+        transport && (self.ip, &self.ports) == (other.ip, &other.ports)
+    }
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.transport.write_scheme(f)?;
         match self.ip {
-            IpAddr::V4(ip) => write!(f, "tcp://{ip}:{}", self.ports),
-            IpAddr::V6(ip) => write!(f, "tcp://[{ip}]:{}", self.ports),
+            IpAddr::V4(ip) => write!(f, "{ip}:{}", self.ports),
+            IpAddr::V6(ip) => write!(f, "[{ip}]:{}", self.ports),
         }
     }
 }
@@ -122,7 +136,7 @@ impl Form for Listen {
         let mut addresses: Vec<ListenAddress> = Vec::new();
         for item in &items {
             let address = listen_address(item)?;
-            if addresses.contains(&address) {
+            if addresses.iter().any(|earlier| earlier.clashes(&address)) {
                 return Err(format!("names {address} twice; take one out"));
             }
             addresses.push(address);
@@ -170,18 +184,11 @@ fn apart(text: &str) -> Value {
 }
 
 fn listen_address(text: &str) -> Result<ListenAddress, String> {
-    let rest = match text.split_once("://") {
-        None => text,
-        Some(("tcp", rest)) => rest,
-        Some(("quic", rest)) => {
-            return Err(format!(
-                "asks for QUIC, but this version has TCP only; write tcp://{rest}"
-            ));
-        }
-        Some((scheme, rest)) => {
-            return Err(format!("has the unknown scheme {scheme:?}; write tcp://{rest}"));
-        }
-    };
+    let (transport, rest) = TransportKind::split(text).map_err(|(scheme, rest)| {
+        format!(
+            "has the unknown scheme {scheme:?}; write tcp://{rest}, quic://{rest}, or {rest} for both"
+        )
+    })?;
     let (ip, ports) = ip_and_rest(rest)?;
     let nobody = match ip {
         IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
@@ -190,7 +197,7 @@ fn listen_address(text: &str) -> Result<ListenAddress, String> {
     if nobody {
         return Err(format!("has {ip}, which no program can listen at; give {WANTED}"));
     }
-    Ok(ListenAddress { ip, ports: PortSet::read(ports)? })
+    Ok(ListenAddress { transport, ip, ports: PortSet::read(ports)? })
 }
 
 /// Takes `IP:PORTS` or `[IPv6]:PORTS` apart.
@@ -223,15 +230,23 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_a_scheme_is_tcp() {
-        assert_eq!(read("0.0.0.0:8099").unwrap(), ["tcp://0.0.0.0:8099"]);
-        assert_eq!(read("tcp://[::1]:0").unwrap(), ["tcp://[::1]:0"]);
+    fn the_scheme_says_the_transport_and_none_means_both() {
+        for (text, transport) in [
+            ("0.0.0.0:8099", TransportKind::Any),
+            ("tcp://[::1]:0", TransportKind::Tcp),
+            ("quic://127.0.0.1:3401~3499,4000", TransportKind::Quic),
+        ] {
+            let read = Listen.read(&text.into()).unwrap();
+            assert_eq!((read[0].transport, &*read[0].to_string()), (transport, text));
+        }
+        // One port number is a port of each transport.
+        assert_eq!(read("tcp://0.0.0.0:1, quic://0.0.0.0:1").unwrap().len(), 2);
     }
 
     #[test]
     fn commas_part_addresses_and_ports() {
-        let both = ["tcp://0.0.0.0:3401~3499,4000", "tcp://[::]:5000,6000"];
-        assert_eq!(read("0.0.0.0:3401~3499,4000, [::]:5000,6000").unwrap(), both);
+        let both = ["tcp://0.0.0.0:3401~3499,4000", "[::]:5000,6000"];
+        assert_eq!(read("tcp://0.0.0.0:3401~3499,4000, [::]:5000,6000").unwrap(), both);
         assert_eq!(read(both).unwrap(), both);
     }
 
@@ -249,8 +264,10 @@ mod tests {
     #[test]
     fn a_wrong_address_is_told_why() {
         for (text, why) in [
-            ("quic://0.0.0.0:8099", "this version has TCP only; write tcp://0.0.0.0:8099"),
-            ("udp://0.0.0.0:1", "unknown scheme"),
+            (
+                "udp://0.0.0.0:1",
+                "unknown scheme \"udp\"; write tcp://0.0.0.0:1, quic://0.0.0.0:1, or",
+            ),
             ("0.0.0.0:65536", "0 to 65535"),
             ("0.0.0.0:-1", "write ~1"),
             ("0.0.0.0:8099-9000", "write 8099~9000"),
@@ -267,6 +284,7 @@ mod tests {
             ("localhost:8099", "not IP:PORT"),
             ("224.0.0.1:1", "no program can listen"),
             ("0.0.0.0:1, 0.0.0.0:1", "twice"),
+            ("0.0.0.0:1, quic://0.0.0.0:1", "quic://0.0.0.0:1 twice"),
             ("[]", "null to listen nowhere"),
             ("", "is empty"),
         ] {
@@ -295,7 +313,7 @@ mod tests {
         }
 
         #[test]
-        fn reading_any_text_as_an_address_never_panics(text: String, like in r"(tcp://)?[\[\]:.0-9]{0,12}[:~,0-9-]{0,12}") {
+        fn reading_any_text_as_an_address_never_panics(text: String, like in r"(tcp://|quic://)?[\[\]:.0-9]{0,12}[:~,0-9-]{0,12}") {
             let _ = (read(text), read(like));
         }
     }

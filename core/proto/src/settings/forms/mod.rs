@@ -7,6 +7,7 @@ mod list;
 pub(super) mod listen;
 pub(super) mod number;
 pub(super) mod port;
+pub(super) mod transports;
 
 /// What a value of the wrong type is told.
 fn wrong_type(value: &super::value::Value, wanted: &str) -> String {
