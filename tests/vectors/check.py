@@ -60,7 +60,8 @@ def subject(given):
             for network, key in given["find"].items()}
     proof_key = expand(proof_prk, b"proof", 32)
     return {"stretched": stretched.hex(), "prk": prk.hex(), "find": find,
-            "proof_prk": proof_prk.hex(), "proof_key": proof_key.hex()}
+            "proof_prk": proof_prk.hex(), "proof_key": proof_key.hex(),
+            "punch_key": expand(proof_prk, b"punch", 32).hex()}
 
 
 def exporter(given):
@@ -163,9 +164,25 @@ def encode(frame):
     return {"hex": whole.hex()}
 
 
+# Packets of the UDP port
+
+def probe(given, punch_keys):
+    nonce, padding = bytes.fromhex(given["nonce"]), bytes.fromhex(given["padding"])
+    macs = [hmac_of(punch_keys[name], b"probe", nonce)[:8] for name in given["subjects"][:6]]
+    macs = b"".join(macs)
+    computed = {"hex": (b"\x97\x01" + nonce + macs + padding[len(macs):]).hex()}
+    if "answer" in given:
+        host, port = given["observed"].rsplit(":", 1)
+        ip = ipaddress.ip_address(host.strip("[]"))
+        observed = bytes([ip.version]) + ip.packed.ljust(16, b"\0") + int(port).to_bytes(2, "big")
+        mac = hmac_of(punch_keys[given["answered_for"]], b"answer", nonce, observed)[:8]
+        computed["answer"] = (b"\x97\x02" + nonce + observed + mac).hex()
+    return computed
+
+
 def main():
     vectors = json.loads(pathlib.Path(__file__).with_name("vectors.json").read_text())
-    proof_keys, wrong, checked = {}, [], 0
+    proof_keys, punch_keys, wrong, checked = {}, {}, [], 0
 
     def check(what, given, computed):
         nonlocal checked
@@ -177,6 +194,7 @@ def main():
     for given in vectors["subjects"]:
         computed = subject(given)
         proof_keys[given["name"]] = bytes.fromhex(computed["proof_key"])
+        punch_keys[given["name"]] = bytes.fromhex(computed["punch_key"])
         check(f"subject {given['name']!r}", given, computed)
     for given in vectors["exporters"]:
         check(f"exporter {given['hash']}", given, exporter(given))
@@ -188,6 +206,9 @@ def main():
         check(f"varint {given['value']}", given, {"hex": varint(int(given["value"])).hex()})
     for number, given in enumerate(vectors["frames"] + vectors["conversation"]):
         check(f"frame {number} ({given['type']})", given, encode(given))
+
+    for number, given in enumerate(vectors["probes"]):
+        check(f"probe {number}", given, probe(given, punch_keys))
 
     print("\n".join(wrong) or f"all {checked} values of the protocol vectors agree")
     return 1 if wrong else 0

@@ -6,7 +6,11 @@
 //! | `tcp://192.0.2.7:8099` | TCP and nothing else |
 //! | `quic://192.0.2.7:8099` | QUIC and nothing else |
 
-use std::{fmt, net::SocketAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use crate::error::{Error, ErrorKind};
 
@@ -175,6 +179,22 @@ impl FromStr for Address {
             return Err(wrong("has port 0, which nobody can be reached at"));
         }
         Ok(Self { transport, socket })
+    }
+}
+
+/// The IPv6 /64 of virtual addresses: a unique local one that is on no wire.
+pub(crate) const VIRTUAL_V6: [u16; 4] = [0xfd15, 0x7032, 0x7063, 0x6861];
+
+/// Whether the IP address is nobody's: 240.0.0.0/4 is reserved, and fd15:7032:7063:6861::/64 is set
+/// aside by this crate. Within a node such addresses stand for [paths](crate::datagram::paths); from
+/// outside they are never accepted.
+pub const fn is_virtual(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.octets()[0] >= 240,
+        IpAddr::V6(ip) => {
+            let ([a, b, c, d, ..], [p, q, r, s]) = (ip.segments(), VIRTUAL_V6);
+            a == p && b == q && c == r && d == s
+        }
     }
 }
 

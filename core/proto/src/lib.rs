@@ -9,6 +9,7 @@
 //! - [`subject`]: the keys derived from a phrase.
 //! - [`settings`]: what users can choose, by text keys, and its documentation.
 //! - [`wire`]: the bytes of frames and what stands in them.
+//! - [`datagram`]: the packets of the one UDP port.
 //! - [`channel`]: one connection: its handshake, its channels, how it ends.
 //! - [`node`]: what a node decides across its connections.
 //! - [`book`]: which addresses are dialled and when, and when discovery services are asked.
@@ -16,6 +17,7 @@
 pub mod address;
 pub mod book;
 pub mod channel;
+pub mod datagram;
 pub mod error;
 pub mod id;
 pub mod node;

@@ -7,6 +7,7 @@
 //! find key    HKDF-Expand(PRK, "find:" || network, n)                          what a network is asked for
 //! proof PRK   PRK, or with a secret HMAC-SHA-256(PRK, stretched secret)
 //! proof key   HKDF-Expand(proof PRK, "proof", 32)                              proves the subject to a peer
+//! punch key   HKDF-Expand(proof PRK, "punch", 32)                              for packets without a connection
 //! ```
 //!
 //! Only find keys leave the node, and each network gets its own, so the operators of one cannot
@@ -107,6 +108,7 @@ pub struct Subject {
     name: SubjectName,
     find: [u8; 32],
     proof: [u8; 32],
+    punch: [u8; 32],
 }
 
 impl Subject {
@@ -130,8 +132,8 @@ impl Subject {
             check_secret(secret)?;
             *proof_prk = hmac(&find, &[&*stretch(secret, SECRET_SALT)?]);
         }
-        let proof = expand(&proof_prk, &[b"proof"]);
-        Ok(Self { name, find, proof })
+        let (proof, punch) = (expand(&proof_prk, &[b"proof"]), expand(&proof_prk, &[b"punch"]));
+        Ok(Self { name, find, proof, punch })
     }
 
     /// What it was made from.
@@ -149,12 +151,18 @@ impl Subject {
     pub fn prove(&self, parts: &[&[u8]]) -> [u8; 32] {
         hmac(&self.proof, parts)
     }
+
+    /// HMAC-SHA-256 under the punch key over the concatenation of `parts`.
+    pub fn punch_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        hmac(&self.punch, parts)
+    }
 }
 
 impl Drop for Subject {
     fn drop(&mut self) {
         self.find.zeroize();
         self.proof.zeroize();
+        self.punch.zeroize();
     }
 }
 
@@ -224,10 +232,12 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_changes_the_proof_but_not_the_find_key() {
+    fn a_secret_changes_what_is_proved_but_not_the_find_key() {
         let with = Subject::derive(SubjectName::Topic([7; 32]), Some("open sesame")).unwrap();
         assert_eq!(with.find_key::<20>("lan"), topic().find_key::<20>("lan"));
         assert_ne!(with.prove(&[b"x"]), topic().prove(&[b"x"]));
+        assert_ne!(with.punch_mac(&[b"x"]), topic().punch_mac(&[b"x"]));
+        assert_ne!(topic().punch_mac(&[b"x"]), topic().prove(&[b"x"]));
     }
 
     #[test]

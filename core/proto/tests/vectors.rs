@@ -11,6 +11,7 @@ use p2pchan_proto::{
         Binding, BlockPool, Budget, ChannelId, CloseCode, Config, Event, Offer, Reason, Session,
         Side, Taken, common,
     },
+    datagram::probe::{ProbeRequest, probe, verify_answer},
     id::{PeerId, from_hex, to_hex},
     subject::{Subject, SubjectKey, SubjectName},
     time::Time,
@@ -77,6 +78,8 @@ fn the_keys_of_every_subject_are_those_of_the_vectors() {
         // The keys behind it do not leave the subject; what they compute does.
         let proof_key: [u8; 32] = bytes(given, "proof_key");
         assert_eq!(subject.prove(&[b"any"]), hmac(&proof_key, &[b"any"]), "{}", given["name"]);
+        let punch_key: [u8; 32] = bytes(given, "punch_key");
+        assert_eq!(subject.punch_mac(&[b"any"]), hmac(&punch_key, &[b"any"]), "{}", given["name"]);
     }
 }
 
@@ -252,6 +255,29 @@ fn every_frame_is_written_as_in_the_vectors() {
                 assert_eq!(written.len() as u64, number(given, "length"), "{given}");
             }
             None => assert_eq!(to_hex(&written), text(given, "hex"), "{given}"),
+        }
+    }
+}
+
+#[test]
+fn probes_and_their_answers_are_those_of_the_vectors() {
+    let vectors = vectors();
+    for given in list(&vectors, "probes") {
+        let named = |name: &Value| subject(&vectors, name.as_str().unwrap());
+        let asked: Vec<_> = list(given, "subjects").iter().map(named).collect();
+        let nonce = bytes(given, "nonce");
+        let packet = probe(&asked, &nonce, bytes(given, "padding"));
+        assert_eq!(to_hex(&packet), text(given, "hex"), "{given}");
+        if given.get("answer").is_some() {
+            let answerer = named(&given["answered_for"]);
+            let observed = text(given, "observed").parse().unwrap();
+            let answer = ProbeRequest::parse(&packet).unwrap().answer([&answerer], observed);
+            assert_eq!(
+                answer.map(|it| to_hex(&it)).as_deref(),
+                given["answer"].as_str(),
+                "{given}"
+            );
+            assert_eq!(verify_answer(&answer.unwrap(), &nonce, &asked), Some(observed));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::address::Address;
+use crate::address::{Address, is_virtual};
 
 /// The one form of an address: an IPv4 address mapped into IPv6 (RFC 4291, `::ffff:192.0.2.1`) is the
 /// IPv4 address, so no rule is passed by in disguise.
@@ -22,10 +22,9 @@ pub(super) const fn never_dialled(address: Address) -> Option<&'static str> {
     match address.socket.ip() {
         IpAddr::V4(ip) if ip.octets()[0] == 0 => Some("is unspecified"),
         IpAddr::V4(ip) if ip.is_broadcast() => Some("is the broadcast address"),
-        // 240.0.0.0/4 is reserved, and stands for peers behind the path table.
-        IpAddr::V4(ip) if ip.octets()[0] >= 240 => Some("is in the reserved 240.0.0.0/4"),
         IpAddr::V6(ip) if ip.is_unspecified() => Some("is unspecified"),
         ip if ip.is_multicast() => Some("is multicast"),
+        ip if is_virtual(ip) => Some("is reserved"),
         _ => None,
     }
 }

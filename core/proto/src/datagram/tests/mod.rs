@@ -1,0 +1,5 @@
+//! Sentences about the packets of the one port.
+
+mod classes;
+mod paths;
+mod probes;
