@@ -12,6 +12,7 @@
 //! - [`datagram`]: the packets of the one UDP port.
 //! - [`channel`]: one connection: its handshake, its channels, how it ends.
 //! - [`node`]: what a node decides across its connections.
+//! - [`race`]: how TCP and QUIC take part in the dial of one address.
 //! - [`book`]: which addresses are dialled and when, and when discovery services are asked.
 
 pub mod address;
@@ -21,6 +22,7 @@ pub mod datagram;
 pub mod error;
 pub mod id;
 pub mod node;
+pub mod race;
 pub mod settings;
 pub mod subject;
 pub mod time;
