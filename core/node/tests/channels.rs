@@ -1,8 +1,16 @@
 //! Remotes between nodes on loopback: real sockets, real TLS.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+mod common;
+
 use std::time::Duration;
 
+use common::listening;
 use p2pchan::{Error, ErrorKind, Kind, Message, Node, Remote};
 use tokio::time::timeout;
 
@@ -10,7 +18,7 @@ const TOPIC: [u8; 32] = [7; 32];
 const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn node() -> Node {
-    let node = Node::builder().set("listen", "127.0.0.1:0").start().await.unwrap();
+    let node = listening().start().await.unwrap();
     node.discover_topic(TOPIC).unwrap();
     node
 }
@@ -125,7 +133,7 @@ async fn connecting_without_any_subject_is_a_settings_error() {
 
 #[tokio::test]
 async fn a_phrase_that_is_still_being_derived_is_waited_for() {
-    let near = Node::builder().set("listen", "127.0.0.1:0").start().await.unwrap();
+    let near = listening().start().await.unwrap();
     let far = Node::builder().start().await.unwrap();
     far.discover("one phrase").unwrap();
     near.discover("one phrase").unwrap();

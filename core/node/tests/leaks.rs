@@ -8,10 +8,10 @@
 )]
 mod common;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 
 use common::{
-    alone, descriptors, listening, meet, node, peer::Peer, start, tasks, threads, until, within,
+    alone, descriptors, listening, meet, peer::Peer, start, tasks, threads, until, within,
 };
 use p2pchan::{Event, Node, Testnet};
 use tokio::net::TcpStream;
@@ -21,16 +21,21 @@ fn closing_gives_back_descriptors_tasks_and_ports() {
     alone(async {
         let before = (descriptors(), tasks());
         for _ in 0..3 {
-            let (near, far) = (node().await, start(Node::builder()).await);
-            let address = near.addresses()[0];
+            let near = start(Node::builder().set("listen", "127.0.0.1:0")).await;
+            let far = start(Node::builder()).await;
+            let [address, over_quic] = near.addresses()[..] else { panic!("two transports") };
             let (to_far, to_near) = meet(&near, &far, address).await;
+            let other = start(Node::builder()).await;
+            let (to_other, other_to_near) = meet(&near, &other, over_quic).await;
+            other_to_near.send([0; 100_000]).await.unwrap();
             to_near.send([0; 100_000]).await.unwrap();
             // And one that is half-way, and one that is on its way.
             let silent = TcpStream::connect(address.socket).await.unwrap();
             let unproven = Peer::dial(address, [1; 32]).await;
-            within(async { tokio::join!(near.close(), far.close()) }).await;
-            drop((silent, unproven, to_far, to_near));
+            within(async { tokio::join!(near.close(), far.close(), other.close()) }).await;
+            drop((silent, unproven, to_far, to_near, to_other, other_to_near));
             TcpListener::bind(address.socket).unwrap();
+            UdpSocket::bind(over_quic.socket).unwrap();
             assert_eq!((descriptors(), tasks()), before);
         }
     });
@@ -57,7 +62,7 @@ fn closing_a_node_with_a_dht_client_gives_back_its_thread_and_its_port() {
         assert!(threads() > before.1, "the client has a thread");
         within(node.close()).await;
         drop(node);
-        std::net::UdpSocket::bind(opened.strip_prefix("udp://").unwrap()).unwrap();
+        UdpSocket::bind(opened.strip_prefix("udp://").unwrap()).unwrap();
         assert_eq!(descriptors(), before.0);
         // The system lists a thread for a moment after its end.
         until("the client's thread is gone", || threads() == before.1).await;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-/// Measures p2pchan beside raw TCP, on loopback, and prints the ratios.
+/// Measures p2pchan beside raw TCP and bare QUIC, on loopback, and prints the ratios.
 #[derive(Debug, Parser)]
 #[command(name = "p2pchan-bench")]
 pub(crate) struct Arguments {
@@ -46,6 +46,10 @@ pub(crate) enum Work {
     Flood,
     /// One message there and back, then the next
     RoundTrip,
+    /// A flood over QUIC
+    QuicFlood,
+    /// A round trip over QUIC
+    QuicRoundTrip,
     /// New connections that both sides have proven
     Connect,
     /// What a connection that does nothing holds
@@ -62,8 +66,12 @@ pub(crate) enum System {
     RawTokio,
     /// Mutually authenticated TLS over TCP, with raw public keys, and nothing above it
     Tls,
+    /// QUIC by its engine alone
+    Quinn,
     /// This project, through its public interface
     P2pchan,
+    /// The same, over QUIC
+    P2pchanQuic,
 }
 
 /// Which end of the connection a process is.

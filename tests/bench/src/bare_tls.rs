@@ -43,13 +43,7 @@ const SPKI_PREFIX: &[u8] =
 
 /// The accepting end of many connections: holds each until the other end leaves.
 pub(crate) async fn hold() -> Outcome<()> {
-    let (provider, key) = fresh_key()?;
-    let mut config = ServerConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(Arc::new(AnyKey(provider)))
-        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(key)));
-    config.send_tls13_tickets = 0;
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = TlsAcceptor::from(Arc::new(server()?));
     let listener = listen().await?;
     loop {
         let (stream, _) = listener.accept().await?;
@@ -78,15 +72,7 @@ pub(crate) struct Tls {
 
 impl Tls {
     pub(crate) fn to(address: &str) -> Outcome<Self> {
-        let (provider, key) = fresh_key()?;
-        let mut config = ClientConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&[&TLS13])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyKey(provider)))
-            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(key)));
-        config.enable_sni = false;
-        config.resumption = Resumption::disabled();
-        let connector = TlsConnector::from(Arc::new(config));
+        let connector = TlsConnector::from(Arc::new(client()?));
         Ok(Self { address: address.into(), connector, name: "localhost".try_into()? })
     }
 }
@@ -113,6 +99,30 @@ impl Connector for Tls {
     async fn close(&self, _: Self::Open) -> Outcome<()> {
         Ok(())
     }
+}
+
+/// What the accepting end is set to, with a key of its own.
+pub(crate) fn server() -> Outcome<ServerConfig> {
+    let (provider, key) = fresh_key()?;
+    let mut config = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(Arc::new(AnyKey(provider)))
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(key)));
+    config.send_tls13_tickets = 0;
+    Ok(config)
+}
+
+/// What the dialling end is set to, with a key of its own.
+pub(crate) fn client() -> Outcome<ClientConfig> {
+    let (provider, key) = fresh_key()?;
+    let mut config = ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyKey(provider)))
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(key)));
+    config.enable_sni = false;
+    config.resumption = Resumption::disabled();
+    Ok(config)
 }
 
 fn fresh_key() -> Outcome<(Arc<CryptoProvider>, Arc<CertifiedKey>)> {

@@ -14,16 +14,18 @@ pub(crate) struct Case {
     pub(crate) amount: Amount,
     /// Rounds that must count.
     pub(crate) rounds: usize,
-    /// The systems between two runs of raw TCP.
+    /// What the machine is judged by: it runs before and after all others.
+    pub(crate) reference: System,
+    /// The systems between two runs of the reference; the first is p2pchan.
     pub(crate) beside: Vec<System>,
     /// Whether both ends share a core, as a round trip does that waits for nothing else.
     pub(crate) one_core: bool,
-    /// The figure by which raw TCP shows that the machine was steady.
+    /// The figure by which the reference shows that the machine was steady.
     pub(crate) steady: Option<Figure>,
     pub(crate) goal: Option<Goal>,
 }
 
-/// What p2pchan must reach in ratio to raw TCP.
+/// What p2pchan must reach in ratio to the reference.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Goal {
     pub(crate) figure: Figure,
@@ -34,8 +36,12 @@ pub(crate) struct Goal {
 impl Case {
     /// The systems to which p2pchan is compared.
     pub(crate) fn references(&self) -> Vec<System> {
-        let others = self.beside.iter().copied().filter(|system| *system != System::P2pchan);
-        [System::Raw].into_iter().chain(others).collect()
+        [self.reference].into_iter().chain(self.beside.iter().skip(1).copied()).collect()
+    }
+
+    /// The one whose figures these are about.
+    pub(crate) fn ours(&self) -> System {
+        self.beside.first().copied().unwrap_or(System::P2pchan)
     }
 
     pub(crate) fn title(&self) -> String {
@@ -45,6 +51,8 @@ impl Case {
         match self.work {
             Work::Flood => format!("flood of {} one way, {cores}", bytes(size)),
             Work::RoundTrip => format!("round trip of {}, {cores}", bytes(size)),
+            Work::QuicFlood => format!("flood of {} one way over QUIC, {cores}", bytes(size)),
+            Work::QuicRoundTrip => format!("round trip of {} over QUIC, {cores}", bytes(size)),
             Work::Connect if at_once == 1 => format!("connections one after another, {cores}"),
             Work::Connect => format!("connections {at_once} at once, {cores}"),
             Work::Memory => format!("memory of {idle} idle connections"),
@@ -68,9 +76,15 @@ const AT_ONCE: [usize; 2] = [1, 64];
 /// The cases that the command line chose, in the order of the table.
 pub(crate) fn chosen(arguments: &Arguments) -> Vec<Case> {
     let sizes = arguments.size.map_or_else(|| SIZES.to_vec(), |size| vec![size as usize]);
-    let floods = sizes.into_iter().map(|size| flood(arguments, size));
+    let floods = sizes.iter().map(|size| flood(arguments, *size));
+    let quic_floods = sizes.iter().map(|size| quic_flood(arguments, *size));
     let connects = AT_ONCE.into_iter().map(|at_once| connect(arguments, at_once));
-    let all = floods.chain([round_trip(arguments)]).chain(connects).chain([memory(arguments)]);
+    let all = floods
+        .chain([round_trip(arguments)])
+        .chain(quic_floods)
+        .chain([quic_round_trip(arguments)])
+        .chain(connects)
+        .chain([memory(arguments)]);
     all.filter(|case| arguments.only.is_none_or(|only| only == case.work)).collect()
 }
 
@@ -92,6 +106,29 @@ fn round_trip(arguments: &Arguments) -> Case {
         goal: Some(Goal { figure: Figure::Median, bound: 2.0 }),
         ..basic(arguments, Work::RoundTrip, amount(arguments))
     }
+}
+
+fn quic_flood(arguments: &Arguments, size: usize) -> Case {
+    let figure = Figure::Messages;
+    Case {
+        steady: Some(figure),
+        goal: Some(Goal { figure, bound: 0.9 }),
+        ..over_quic(basic(arguments, Work::QuicFlood, Amount { size, ..amount(arguments) }))
+    }
+}
+
+fn quic_round_trip(arguments: &Arguments) -> Case {
+    Case {
+        one_core: true,
+        steady: Some(Figure::Median),
+        goal: Some(Goal { figure: Figure::Median, bound: 1.11 }),
+        ..over_quic(basic(arguments, Work::QuicRoundTrip, amount(arguments)))
+    }
+}
+
+fn over_quic(mut case: Case) -> Case {
+    (case.reference, case.beside) = (System::Quinn, vec![System::P2pchanQuic]);
+    case
 }
 
 fn connect(arguments: &Arguments, at_once: usize) -> Case {
@@ -118,6 +155,7 @@ fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
         work,
         amount,
         rounds: rounds as usize,
+        reference: System::Raw,
         beside: vec![System::P2pchan],
         one_core: false,
         steady: None,
@@ -143,7 +181,7 @@ mod tests {
 
     #[test]
     fn without_a_choice_everything_is_measured() {
-        assert_eq!(titles("bench").len(), SIZES.len() + 1 + AT_ONCE.len() + 1);
+        assert_eq!(titles("bench").len(), 2 * (SIZES.len() + 1) + AT_ONCE.len() + 1);
     }
 
     #[test]

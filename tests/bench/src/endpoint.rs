@@ -16,6 +16,7 @@ use tokio::runtime::Builder;
 use crate::{
     Outcome,
     arguments::{End, Role, System, Work},
+    bare_quinn::QuinnLink,
     bare_tls::{self, Tls},
     connect::{self, Connector},
     flood,
@@ -29,6 +30,8 @@ use crate::{
 
 /// No run takes a quarter of this. An end whose parent or peer is gone ends by itself.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
+
+const ONE_ONLY: &str = "QUIC is measured with one connection only";
 
 /// Plays the role until its end.
 pub(crate) fn run(role: Role) -> Outcome<()> {
@@ -49,7 +52,9 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
 
 async fn play(role: Role) -> Outcome<()> {
     match role.work {
-        Work::Flood | Work::RoundTrip => one_connection(&role).await,
+        Work::Flood | Work::RoundTrip | Work::QuicFlood | Work::QuicRoundTrip => {
+            one_connection(&role).await
+        }
         Work::Connect | Work::Memory if role.end == End::Accept => hold(&role).await,
         Work::Connect | Work::Memory => many_connections(&role).await,
     }
@@ -63,14 +68,20 @@ async fn one_connection(role: &Role) -> Outcome<()> {
         (System::RawTokio, End::Dial) => over(role, TokioLink::dial(&role.address).await?).await,
         (System::P2pchan, End::Accept) => over(role, OurLink::accept().await?).await,
         (System::P2pchan, End::Dial) => over(role, OurLink::dial(&role.address).await?).await,
+        (System::P2pchanQuic, End::Accept) => over(role, OurLink::accept_quic().await?).await,
+        (System::P2pchanQuic, End::Dial) => over(role, OurLink::dial(&role.address).await?).await,
+        (System::Quinn, End::Accept) => over(role, QuinnLink::accept().await?).await,
+        (System::Quinn, End::Dial) => over(role, QuinnLink::dial(&role.address).await?).await,
         (System::Tls, _) => Err("TLS alone is not measured with one connection".into()),
     }
 }
 
 async fn over(role: &Role, mut link: impl Link) -> Outcome<()> {
     match (role.work, role.end) {
-        (Work::RoundTrip, End::Accept) => round_trip::echo(&mut link).await?,
-        (Work::RoundTrip, End::Dial) => say(&round_trip::ask(&mut link, role.amount).await?)?,
+        (Work::RoundTrip | Work::QuicRoundTrip, End::Accept) => round_trip::echo(&mut link).await?,
+        (Work::RoundTrip | Work::QuicRoundTrip, End::Dial) => {
+            say(&round_trip::ask(&mut link, role.amount).await?)?;
+        }
         (_, End::Accept) => flood::receive(&mut link).await?,
         (_, End::Dial) => say(&flood::send(&mut link, role.amount).await?)?,
     }
@@ -82,6 +93,7 @@ async fn hold(role: &Role) -> Outcome<()> {
         System::Raw | System::RawTokio => raw_tokio::hold().await,
         System::Tls => bare_tls::hold().await,
         System::P2pchan => ours::hold().await,
+        System::Quinn | System::P2pchanQuic => Err(ONE_ONLY.into()),
     }
 }
 
@@ -90,6 +102,7 @@ async fn many_connections(role: &Role) -> Outcome<()> {
         System::Raw | System::RawTokio => through(role, Plain::to(&role.address)).await,
         System::Tls => through(role, Tls::to(&role.address)?).await,
         System::P2pchan => through(role, Remotes::to(&role.address)?).await,
+        System::Quinn | System::P2pchanQuic => Err(ONE_ONLY.into()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How fast p2pchan is, as ratios to raw TCP measured in the same run.
+//! How fast p2pchan is, as ratios to raw TCP and to bare QUIC measured in the same run.
 //!
 //! Absolute figures move by a factor of two from machine to machine and from hour to hour, so none
 //! counts alone: every run of ours stands between two runs of raw TCP, and a pair between which raw
@@ -9,10 +9,12 @@
 //! - [`rounds`]: runs in turn, which of them count, and their medians; [`report`]: table and JSON.
 //! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does.
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
-//! - [`ours`], and the systems beside which it is put: [`raw`], [`raw_tokio`], [`bare_tls`].
+//! - [`ours`], and the systems beside which it is put: [`raw`], [`raw_tokio`], [`bare_tls`],
+//!   [`bare_quinn`].
 //! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
 
 mod arguments;
+mod bare_quinn;
 mod bare_tls;
 mod cases;
 mod connect;

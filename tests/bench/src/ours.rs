@@ -21,7 +21,14 @@ impl OurLink {
     }
 
     pub(crate) async fn accept() -> Outcome<Self> {
-        let node = accepting_node().await?;
+        Self::accepted(accepting_node().await?).await
+    }
+
+    pub(crate) async fn accept_quic() -> Outcome<Self> {
+        Self::accepted(accepting_at("quic://127.0.0.1:0").await?).await
+    }
+
+    async fn accepted(node: Node) -> Outcome<Self> {
         let remote = node.next_remote().await.ok_or("the node closed")?;
         Ok(Self { node, remote })
     }
@@ -97,8 +104,12 @@ async fn dialling_node() -> Outcome<Node> {
 }
 
 async fn accepting_node() -> Outcome<Node> {
+    accepting_at("tcp://127.0.0.1:0").await
+}
+
+async fn accepting_at(address: &str) -> Outcome<Node> {
     let node = Node::builder()
-        .set("listen", "127.0.0.1:0")
+        .set("listen", address)
         .set("limits.remotes", 2048)
         .set("limits.waiting", 2048)
         .start()

@@ -35,10 +35,12 @@ fn warnings(machine: &Machine) -> Vec<String> {
 pub(crate) fn table(measured: &Measured) {
     let case = &measured.case;
     println!("\n{}", case.title());
-    let systems: Vec<System> = [System::Raw].into_iter().chain(case.beside.clone()).collect();
+    let systems: Vec<System> = [case.reference].into_iter().chain(case.beside.clone()).collect();
     let references = case.references();
     let values = systems.iter().map(|system| format!("{:>12}", spelt(system)));
-    let ratios = references.iter().map(|to| format!("{:>26}", format!("p2pchan/{}", spelt(to))));
+    let ratios = references
+        .iter()
+        .map(|to| format!("{:>26}", format!("{}/{}", spelt(&case.ours()), spelt(to))));
     println!("  {:<32}{}", "", values.chain(ratios).collect::<String>());
     for figure in measured.figures() {
         let value = |system: &System| number(measured.median_of(*system, figure));
@@ -101,7 +103,7 @@ fn brief(ratio: f64) -> String {
 fn which_rounds(measured: &Measured) -> String {
     let (kept, thrown) = (measured.rounds.len(), measured.thrown.len());
     if measured.unsteady {
-        format!("NOT STEADY: raw TCP moved in all {kept} rounds, so all of them stand here")
+        format!("NOT STEADY: the reference moved in all {kept} rounds, so all of them stand here")
     } else if kept < measured.case.rounds {
         format!("NOT STEADY: only {kept} of {} rounds count", kept + thrown)
     } else {
@@ -115,7 +117,12 @@ fn verdict(measured: &Measured) -> Option<String> {
     let good = if small { reached <= goal.bound } else { reached >= goal.bound };
     let (word, result) =
         (if small { "at most" } else { "at least" }, if good { "reached" } else { "MISSED" });
-    Some(format!("goal: {} {word} {:.2} of raw: {result}", label(goal.figure), goal.bound))
+    Some(format!(
+        "goal: {} {word} {:.2} of {}: {result}",
+        label(goal.figure),
+        goal.bound,
+        spelt(&measured.case.reference)
+    ))
 }
 
 /// Writes everything that was measured, round by round.

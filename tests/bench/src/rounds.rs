@@ -1,7 +1,8 @@
 //! Runs in turn, which of them count, and what they come to.
 //!
-//! A round is: raw TCP, each other system once, raw TCP again. The last run of a round is the first
-//! of the next. If raw TCP moved by more than 15 % within a round, the machine did something else
+//! A round is: the reference (raw TCP, or bare QUIC for what runs over QUIC), each other system
+//! once, the reference again. The last run of a round is the first
+//! of the next. If the reference moved by more than 15 % within a round, the machine did something else
 //! meanwhile, and the round is thrown away.
 
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ pub(crate) enum Figure {
     ReadyMemory,
 }
 
-/// Raw TCP may move by this much between its two runs of a round.
+/// The reference may move by this much between its two runs of a round.
 const MOVED: f64 = 0.15;
 /// Rounds that are tried for each that has to count; more would only prove that the machine is busy.
 const TRIES: usize = 3;
@@ -65,14 +66,14 @@ pub(crate) struct Measured {
     pub(crate) case: Case,
     /// The rounds that count.
     pub(crate) rounds: Vec<Round>,
-    /// The rounds in which raw TCP moved.
+    /// The rounds in which the reference moved.
     pub(crate) thrown: Vec<Round>,
     /// Whether none was steady, so that the unsteady ones had to count.
     pub(crate) unsteady: bool,
     pub(crate) ratios: Vec<Ratio>,
 }
 
-/// One figure of p2pchan beside the same of another system.
+/// One figure of ours beside the same of another system.
 #[derive(Debug, Serialize)]
 pub(crate) struct Ratio {
     pub(crate) figure: Figure,
@@ -88,10 +89,10 @@ pub(crate) fn measure(
     mut run: impl FnMut(System) -> Outcome<Figures>,
 ) -> Outcome<Measured> {
     let (mut rounds, mut thrown) = (Vec::new(), Vec::new());
-    let mut before = run(System::Raw)?;
+    let mut before = run(case.reference)?;
     while rounds.len() < case.rounds && rounds.len() + thrown.len() < TRIES * case.rounds {
         let beside = case.beside.iter().map(|system| run(*system)).collect::<Outcome<_>>()?;
-        let after = run(System::Raw)?;
+        let after = run(case.reference)?;
         let round = Round { before, after: after.clone(), beside };
         before = after;
         if round.is_steady(case) { &mut rounds } else { &mut thrown }.push(round);
@@ -107,7 +108,7 @@ impl Round {
         })
     }
 
-    /// The figure of a system in this round; of raw TCP the mean of both runs.
+    /// The figure of a system in this round; of the reference the mean of both runs.
     fn value(&self, case: &Case, system: System, figure: Figure) -> Option<f64> {
         match case.beside.iter().position(|other| *other == system) {
             Some(place) => self.beside[place].get(&figure).copied(),
@@ -149,7 +150,7 @@ impl Measured {
     fn ratio_to(&self, figure: Figure, to: System) -> Option<Ratio> {
         let ratio = |round: &Round| {
             let value = |system| round.value(&self.case, system, figure);
-            Some(value(System::P2pchan)? / value(to)?).filter(|ratio| ratio.is_finite())
+            Some(value(self.case.ours())? / value(to)?).filter(|ratio| ratio.is_finite())
         };
         let (least, median, most) = spread(self.rounds.iter().filter_map(ratio).collect())?;
         Some(Ratio { figure, to, median, least, most })
@@ -158,7 +159,8 @@ impl Measured {
     /// The case's goal, with what was reached.
     pub(crate) fn goal(&self) -> Option<(Goal, f64)> {
         let goal = self.case.goal?;
-        let of_goal = |ratio: &&Ratio| ratio.figure == goal.figure && ratio.to == System::Raw;
+        let of_goal =
+            |ratio: &&Ratio| ratio.figure == goal.figure && ratio.to == self.case.reference;
         Some((goal, self.ratios.iter().find(of_goal)?.median))
     }
 }
@@ -186,6 +188,7 @@ mod tests {
             work: Work::Flood,
             amount,
             rounds,
+            reference: System::Raw,
             beside: vec![System::P2pchan],
             one_core: false,
             steady: Some(Figure::Messages),

@@ -22,6 +22,9 @@ pub struct Seeds {
 }
 
 impl Seeds {
+    /// What it is called.
+    pub(crate) const NAME: &'static str = "seeds";
+
     /// Seeds at these hosts: how to speak there, an IP address or a name, and a port.
     pub fn new(hosts: impl IntoIterator<Item = (TransportKind, String, u16)>) -> Self {
         Self { hosts: hosts.into_iter().collect() }
@@ -70,7 +73,7 @@ async fn resolve_all(
 
 impl DiscoveryService for Seeds {
     fn name(&self) -> &str {
-        "seeds"
+        Self::NAME
     }
 
     /// Reports every address of every seed.

@@ -1,7 +1,8 @@
 //! Connections that others open.
 
 use std::{
-    net::SocketAddr,
+    io,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -29,11 +30,19 @@ use super::{
 use crate::{
     event::Event,
     link::{Link, drive},
-    transport::{Pipe, Secured, tcp, tls::TlsPipe},
+    transport::{
+        Pipe, Secured,
+        quic::{Engine, Incoming},
+        tcp,
+        tls::TlsPipe,
+    },
 };
 
 /// How long accepting rests when the operating system has no descriptors or memory left.
 const REST: Duration = Duration::from_millis(100);
+/// Unproven connections beyond which QUIC asks newcomers to prove that they receive at the address they
+/// write from. It costs the honest a round trip; whoever forges addresses never gets further.
+const PROOF_OF_ADDRESS: usize = 32;
 
 impl Core {
     pub(super) fn name_link(&mut self) -> LinkId {
@@ -43,29 +52,59 @@ impl Core {
 }
 
 impl Inner {
-    /// Accepts connections until the node closes.
-    pub(super) fn accept(self: &Arc<Self>, listener: TcpListener) {
+    /// Accepts TCP connections for ever.
+    pub(super) async fn accept_tcp(self: &Arc<Self>, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, from)) => self.admit_tcp(stream, from),
+                Err(error) => {
+                    tracing::warn!(target: "p2pchan", %error, "accepting failed");
+                    time::sleep(REST).await;
+                }
+            }
+        }
+    }
+
+    /// Accepts QUIC connections until the engine or the node closes.
+    pub(super) fn accept_quic(self: &Arc<Self>, engine: Arc<Engine>) {
         let inner = self.clone();
         self.spawn_until_closing(async move {
-            loop {
-                match listener.accept().await {
-                    Ok((stream, from)) => inner.admit(stream, from),
-                    Err(error) => {
-                        tracing::warn!(target: "p2pchan", %error, "accepting failed");
-                        time::sleep(REST).await;
-                    }
-                }
+            while let Some(incoming) = engine.accept().await {
+                inner.admit_quic(incoming);
             }
         });
     }
 
-    fn admit(self: &Arc<Self>, stream: TcpStream, from: SocketAddr) {
+    fn admit_tcp(self: &Arc<Self>, stream: TcpStream, from: SocketAddr) {
+        let tls = self.tls.clone();
+        let handshake = async move {
+            tcp::prepare(&stream)?;
+            let mut pipe = Box::new(TlsPipe::server(stream, &tls)?);
+            let secured = pipe.handshake().await?;
+            Ok((pipe as Box<dyn Pipe>, secured))
+        };
+        self.admit(Address::tcp(from), handshake);
+    }
+
+    fn admit_quic(self: &Arc<Self>, incoming: Incoming) {
+        if !incoming.is_proven() && self.core().unproven.len() >= PROOF_OF_ADDRESS {
+            return incoming.ask_to_retry();
+        }
+        self.admit(Address::quic(incoming.from()), incoming.handshake());
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        address: Address,
+        handshake: impl Future<Output = io::Result<(Box<dyn Pipe>, Secured)>> + Send + 'static,
+    ) {
+        let from = address.socket.ip();
         let crowded_out = Arc::new(Notify::new());
         let id = {
             let mut core = self.core();
             let id = core.name_link();
             core.unproven.insert(id, crowded_out.clone());
-            if let Some(dropped) = core.admission.admit(id, from.ip())
+            if let Some(dropped) = core.admission.admit(id, from)
                 && let Some(dropped) = core.unproven.remove(&dropped)
             {
                 dropped.notify_one();
@@ -75,23 +114,22 @@ impl Inner {
         let inner = self.clone();
         self.tasks.spawn(async move {
             tokio::select! {
-                () = inner.clone().receive(id, stream, from) => {}
+                () = inner.clone().receive(id, address, handshake) => {}
                 () = crowded_out.notified() => {}
             }
             inner.link_gone(id, from);
         });
     }
 
-    async fn receive(self: Arc<Self>, id: LinkId, stream: TcpStream, from: SocketAddr) {
-        let (address, began) = (Address::tcp(from), self.clock.now());
-        let handshake = async {
-            tcp::prepare(&stream)?;
-            let mut pipe = Box::new(TlsPipe::server(stream, &self.tls)?);
-            let secured = pipe.handshake().await?;
-            Ok::<_, std::io::Error>((pipe, secured))
-        };
+    async fn receive(
+        self: Arc<Self>,
+        id: LinkId,
+        address: Address,
+        handshake: impl Future<Output = io::Result<(Box<dyn Pipe>, Secured)>> + Send,
+    ) {
+        let began = self.clock.now();
         // Boxed, so that the task of an open connection does not carry it along.
-        let handshake = time::timeout(self.settings.timeouts.handshake, Box::pin(handshake));
+        let handshake = time::timeout(self.settings().timeouts.handshake, Box::pin(handshake));
         match self.until_closing(handshake).await {
             None => {}
             Some(Err(_)) => tracing::debug!(target: "p2pchan", %address, "TLS took too long"),
@@ -130,7 +168,7 @@ impl Inner {
     }
 
     pub(super) fn allows(&self, peer: &p2pchan_proto::id::PeerId) -> bool {
-        self.settings.allow.as_ref().is_none_or(|allowed| allowed.contains(peer))
+        self.settings().allow.as_ref().is_none_or(|allowed| allowed.contains(peer))
     }
 
     /// Drives a connection to its end. Whether it was open, and why it ended.
@@ -154,9 +192,9 @@ impl Inner {
     }
 
     /// An accepted connection has ended, however.
-    fn link_gone(&self, id: LinkId, from: SocketAddr) {
+    fn link_gone(&self, id: LinkId, from: IpAddr) {
         let mut core = self.core();
-        core.admission.leave(id, from.ip());
+        core.admission.leave(id, from);
         core.unproven.remove(&id);
         // It may have been crowded out in the middle of anything.
         core.table.remove(&id);

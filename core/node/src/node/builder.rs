@@ -3,24 +3,24 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use p2pchan_proto::{
-    address::{Address, TransportKind},
+    address::Address,
     error::{Error, ErrorKind},
     id::PeerId,
-    settings::{Bootstrap, Changes, HostPort, IdentitySource, Seed, Settings, Value},
+    settings::{Changes, IdentitySource, Settings, Value},
 };
 use tokio::{
-    net::TcpListener,
     runtime,
     sync::{Mutex, mpsc},
 };
 
-use super::{Handle, Node, inner::Inner};
+use super::{
+    Handle, Node,
+    inner::{Inner, Parts},
+    services::{Named, Opened},
+};
 use crate::{
-    discovery::{BitTorrentDht, BitTorrentSettings, DiscoveryService, PUBLIC_BOOTSTRAP, Seeds},
-    event::Event,
-    identity::Identity,
-    runtime::library_runtime,
-    transport::{TlsConfigs, tcp},
+    discovery::DiscoveryService, identity::Identity, runtime::library_runtime,
+    transport::TlsConfigs,
 };
 
 /// Somebody who has proved a subject and would get a remote.
@@ -102,52 +102,31 @@ impl Builder {
     async fn start_on(self, runtime: runtime::Handle, settings: Settings) -> Result<Node, Error> {
         let identity = identity(&settings.identity)?;
         let tls = TlsConfigs::new(&identity)?;
-        let listeners = listeners(&settings)?;
-        let mut listening = Vec::new();
-        for listener in &listeners {
-            let socket = listener
-                .local_addr()
-                .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
-            listening.push(Address::tcp(socket));
-        }
-        let mut services = self.services;
-        let mut opened: Vec<_> =
-            listening.iter().map(|address| Event::Listening { address: *address }).collect();
-        if !settings.discovery.seeds.is_empty() {
-            services.push(Arc::new(Seeds::new(seeds(&settings.discovery.seeds))));
-        }
-        if let Some(bittorrent) = settings.discovery.bittorrent.settings() {
-            let bootstrap = match bittorrent.bootstrap {
-                Bootstrap::Public => {
-                    PUBLIC_BOOTSTRAP.map(|(host, port)| (host.into(), port)).into()
-                }
-                Bootstrap::Hosts(list) => hosts(&list),
-            };
-            let (address, port) = (bittorrent.address, bittorrent.port);
-            let settings = BitTorrentSettings { bootstrap, address, port };
-            let service = BitTorrentDht::open(settings).await?;
-            let socket = format!("udp://{}", service.local_address());
-            opened.push(Event::Opened { source: service.name().into(), socket });
-            services.push(Arc::new(service));
-        }
         let (incoming, remotes) = mpsc::channel(settings.limits.waiting);
-        let parts = super::inner::Parts {
-            id: identity.id(),
-            settings,
-            tls,
-            listening: listening.into(),
-            services,
-            refuse: self.refuse,
-            incoming,
-            runtime,
-            opened,
-        };
+        let id = identity.id();
+        let parts = Parts { id, settings, tls, refuse: self.refuse, incoming, runtime };
         let inner = Inner::new(parts)?;
-        for listener in listeners {
-            inner.accept(listener);
-        }
+        inner.open(self.services).await?;
         inner.drive_plans();
         Ok(Node { handle: Arc::new(Handle { inner, incoming: Mutex::new(remotes) }) })
+    }
+}
+
+impl Inner {
+    /// Opens what the settings name. If something cannot be opened, nothing is left open.
+    async fn open(self: &Arc<Self>, own: Vec<Arc<dyn DiscoveryService>>) -> Result<(), Error> {
+        let settings = self.settings();
+        let mut listeners = self.listeners.lock().await;
+        let bound = settings.listen.iter().map(|wanted| self.bind(wanted));
+        let bound = bound.collect::<Result<Vec<_>, _>>()?;
+        let mut services: Vec<_> = own.into_iter().map(Opened::of_program).collect();
+        for named in Named::wanted(&settings) {
+            services.push(Opened::open(named).await?);
+        }
+        listeners.extend(bound.into_iter().map(|bound| self.begin_to_listen(bound)));
+        self.publish_listening(&listeners);
+        self.add_services(services);
+        Ok(())
     }
 }
 
@@ -157,30 +136,6 @@ fn identity(source: &IdentitySource) -> Result<Identity, Error> {
         IdentitySource::Seed(seed) => Identity::from_seed(seed),
         IdentitySource::File(path) => Identity::from_file(Path::new(path)),
     }
-}
-
-fn hosts(list: &[HostPort]) -> Vec<(String, u16)> {
-    list.iter().map(|HostPort { host, port }| (host.clone(), *port)).collect()
-}
-
-fn seeds(list: &[Seed]) -> Vec<(TransportKind, String, u16)> {
-    let parts = |Seed { transport, host: HostPort { host, port } }: &Seed| {
-        (*transport, host.clone(), *port)
-    };
-    list.iter().map(parts).collect()
-}
-
-fn listeners(settings: &Settings) -> Result<Vec<TcpListener>, Error> {
-    if !settings.transports.tcp {
-        let message = "setting transports = quic: this version dials by TCP only; add tcp";
-        return Err(Error::new(ErrorKind::Settings, message));
-    }
-    if let Some(quic) = settings.listen.iter().find(|it| it.transport == TransportKind::Quic) {
-        let message =
-            format!("setting listen = {quic}: this version listens at TCP only; write tcp://");
-        return Err(Error::new(ErrorKind::Settings, message));
-    }
-    settings.listen.iter().map(tcp::listen).collect()
 }
 
 impl fmt::Debug for Builder {

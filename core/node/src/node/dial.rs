@@ -1,9 +1,9 @@
 //! Connections that this node opens.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use p2pchan_proto::{
-    address::{Address, TransportKind},
+    address::Address,
     book::{DialId, Failure, Outcome},
     channel::{Binding, CloseCode, Offer, Reason, Session, Side},
     error::{Error, ErrorKind},
@@ -12,30 +12,41 @@ use p2pchan_proto::{
     time::Time,
     wire::MAX_LISTEN,
 };
-use tokio::{sync::oneshot, time};
+use tokio::sync::oneshot;
 
 use super::{
     inner::{Core, Inner, random},
     node_closed,
+    race::{Wanted, Won},
 };
 use crate::{
+    discovery::Seeds,
     event::Event,
     link::{Link, drive},
     remote::Remote,
-    transport::{Pipe, Secured, tcp, tls::TlsPipe},
+    transport::{Pipe, Secured},
 };
 
 /// How a dial ended that did not lead to an open connection.
-struct Failed {
+pub(super) struct Failed {
     outcome: Outcome,
     error: Error,
 }
 
 impl Failed {
-    fn new(failure: Failure, kind: ErrorKind, reason: impl Into<String>) -> Self {
+    pub(super) fn new(failure: Failure, kind: ErrorKind, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         let outcome = Outcome::Failed { kind: failure, reason: reason.clone() };
         Self { outcome, error: Error::new(kind, reason) }
+    }
+}
+
+impl Core {
+    /// Whether the program or its settings named an address; anybody may announce anybody's.
+    fn is_by_hand(&self, dial: DialId, address: Address) -> bool {
+        let known = self.book.known(address);
+        self.connecting.contains_key(&dial)
+            || known.is_some_and(|known| known.sources.contains(&Seeds::NAME))
     }
 }
 
@@ -50,9 +61,10 @@ impl Inner {
         patience: Duration,
     ) {
         self.emit(Event::Dialling { address });
+        let by_hand = core.is_by_hand(dial, address);
         let (inner, link) = (self.clone(), core.name_link());
         self.tasks.spawn(async move {
-            let attempt = inner.attempt(link, dial, address, subjects, patience);
+            let attempt = inner.attempt(link, dial, address, subjects, by_hand, patience);
             let Err(Failed { outcome, error }) = attempt.await else { return };
             let connecting = {
                 let mut core = inner.core();
@@ -76,47 +88,19 @@ impl Inner {
         dial: DialId,
         address: Address,
         subjects: Vec<SubjectKey>,
+        by_hand: bool,
         patience: Duration,
     ) -> Result<(), Failed> {
         let closing = || Failed { outcome: Outcome::Cancelled, error: node_closed() };
         let until = self.clock.now() + patience;
+        let wanted = Wanted { address, subjects: &subjects, by_hand, patience };
         // Boxed, so that the task of an open connection does not carry it along.
-        let secured = time::timeout(patience, Box::pin(self.secure(address)));
-        let secured = self.until_closing(secured).await.ok_or_else(closing)?;
-        let (pipe, secured) = secured.map_err(|_| {
-            let reason = format!("{address} did not answer within {patience:?}");
-            Failed::new(Failure::Unreachable, ErrorKind::Timeout, reason)
-        })??;
+        let won = self.until_closing(Box::pin(self.race(wanted))).await.ok_or_else(closing)??;
         // What is connected, and shown of the remote, is one transport.
-        let address = Address::tcp(address.socket);
+        let Won { address, pipe, secured } = won;
         let (link, pipe) = self.greet(id, address, subjects, pipe, &secured, until).await?;
         let (opened, reason) = self.run_link(link, pipe, Some(dial)).await;
         if opened { Ok(()) } else { Err(not_opened(address, &secured, &reason)) }
-    }
-
-    async fn secure(&self, address: Address) -> Result<(Box<dyn Pipe>, Secured), Failed> {
-        if address.transport == TransportKind::Quic {
-            let reason = format!("{address} cannot be reached: this version dials by TCP only");
-            return Err(Failed::new(Failure::Unreachable, ErrorKind::Io, reason));
-        }
-        let stream = tcp::dial(address.socket).await.map_err(|error| {
-            let reason = format!("{address} cannot be reached: {error}");
-            Failed::new(Failure::Unreachable, ErrorKind::Io, reason)
-        })?;
-        let handshake = async {
-            let mut pipe = Box::new(TlsPipe::client(stream, &self.tls)?);
-            let secured = pipe.handshake().await?;
-            Ok((pipe as Box<dyn Pipe>, secured))
-        };
-        handshake.await.map_err(|error: io::Error| {
-            let reason = format!("{address} does not speak p2pchan: {error}");
-            match error.kind() {
-                io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
-                    Failed::new(Failure::Unreachable, ErrorKind::Io, reason)
-                }
-                _ => Failed::new(Failure::NotOurs, ErrorKind::Protocol, reason),
-            }
-        })
     }
 
     /// Asks whether this connection is wanted, and says HELLO if so.
@@ -140,14 +124,15 @@ impl Inner {
                 _ => {
                     let keys = subjects
                         .iter()
-                        .take(self.settings.limits.channels)
+                        .take(self.settings().limits.channels)
                         .filter_map(|key| Some((*key, &**core.subjects.keys(*key)?)));
                     let seed = random().map_err(|error| {
                         Failed::new(Failure::Unreachable, ErrorKind::Io, error.message())
                     })?;
                     let offer = Offer::new(keys, &binding, &seed);
                     drop(core);
-                    let listen = self.listening.iter().take(MAX_LISTEN).copied().collect();
+                    let listening = self.listening.borrow().clone();
+                    let listen = listening.iter().take(MAX_LISTEN).copied().collect();
                     let observed = Some(address.socket);
                     let mut config = self.session_config();
                     // The proof is part of what `timeouts.dial` bounds.

@@ -28,40 +28,49 @@ use tokio::{
 
 use super::{
     builder::RefuseHook,
+    listeners::Listener,
+    ports::Ports,
+    probes::Probes,
+    services::{Service, Services},
     subjects::{Derivation, Subjects},
 };
 use crate::{
     clock::Clock,
-    discovery::DiscoveryService,
     event::{self, Event, Events},
     link::Link,
     remote::{Remote, State},
     tasks::Tasks,
-    transport::TlsConfigs,
+    transport::{TlsConfigs, quic::QuicConfigs},
 };
 
 /// How much longer than `timeouts.close` closing may take: saying goodbye, and one turn of each task.
 const CLOSING: Duration = Duration::from_secs(3);
+/// QUIC forgets a peer after this many times `timeouts.ping`: later than PINGs give up, who say why.
+const SILENT_PINGS: u32 = 3;
 
 pub(super) struct Inner {
     pub(super) id: PeerId,
-    pub(super) settings: Settings,
+    pub(super) settings: watch::Sender<Arc<Settings>>,
     pub(super) tls: TlsConfigs,
-    pub(super) listening: Arc<[Address]>,
-    pub(super) services: Vec<Arc<dyn DiscoveryService>>,
+    pub(super) ports: Ports,
+    pub(super) probes: Probes,
+    /// Where the node accepts connections now.
+    pub(super) listening: watch::Sender<Arc<[Address]>>,
+    /// Whoever changes what is open holds this to the end, so one change comes after the other.
+    pub(super) listeners: tokio::sync::Mutex<Vec<Listener>>,
     pub(super) refuse: Option<RefuseHook>,
     pub(super) runtime: runtime::Handle,
     pub(super) tasks: Tasks,
     pub(super) clock: Clock,
     /// Gone once the node has closed, so that listeners end.
     events: Mutex<Option<broadcast::Sender<Event>>>,
-    /// What was opened at the start; every listener is told first.
-    pub(super) opened: Vec<Event>,
     pub(super) closing: watch::Sender<bool>,
     /// The plans of [`Core`] may have changed.
     pub(super) plans_changed: Notify,
     pub(super) derivation: Derivation,
-    session_config: Config,
+    /// What all connections share, also those that were made with other settings.
+    budget: Budget,
+    pool: BlockPool,
     core: Mutex<Core>,
 }
 
@@ -71,6 +80,7 @@ pub(super) struct Core {
     pub(super) admission: Admission,
     pub(super) book: Book,
     pub(super) subjects: Subjects,
+    pub(super) services: Services,
     /// Connections with a session; bounded by admission and `limits.remotes`.
     pub(super) table: BTreeMap<LinkId, Arc<Link>>,
     /// Who waits for `connect`; bounded by the book.
@@ -89,12 +99,9 @@ pub(super) struct Parts {
     pub(super) id: PeerId,
     pub(super) settings: Settings,
     pub(super) tls: TlsConfigs,
-    pub(super) listening: Arc<[Address]>,
-    pub(super) services: Vec<Arc<dyn DiscoveryService>>,
     pub(super) refuse: Option<RefuseHook>,
     pub(super) incoming: mpsc::Sender<Remote>,
     pub(super) runtime: runtime::Handle,
-    pub(super) opened: Vec<Event>,
 }
 
 /// Unpredictable bytes.
@@ -109,22 +116,14 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 impl Inner {
     pub(super) fn new(parts: Parts) -> Result<Arc<Self>, Error> {
-        let Parts { id, settings, tls, listening, services, refuse, incoming, runtime, opened } =
-            parts;
+        let Parts { id, settings, tls, refuse, incoming, runtime } = parts;
         let limits = &settings.limits;
-        let book_config = book::Config {
-            dials: limits.dials,
-            pending: limits.dials_pending,
-            patience: settings.timeouts.dial,
-            ..book::Config::default()
-        };
-        let mut book = Book::new(book_config, u64::from_le_bytes(random()?));
-        listening.iter().for_each(|address| book.handle_own_address(*address));
         let core = Core {
             links: Links::new(id, limits.remotes),
             admission: Admission::new(limits.unproven),
-            book,
+            book: Book::new(book_config(&settings), u64::from_le_bytes(random()?)),
             subjects: Subjects::default(),
+            services: Services::default(),
             table: BTreeMap::new(),
             connecting: BTreeMap::new(),
             remotes: BTreeMap::new(),
@@ -133,19 +132,23 @@ impl Inner {
             undecided: Vec::new(),
             next_link: 0,
         };
+        let silence = settings.timeouts.ping * SILENT_PINGS;
+        let quic = QuicConfigs::new(&tls, silence)?;
         Ok(Arc::new(Self {
             id,
-            session_config: session_config(&settings),
-            settings,
+            ports: Ports::new(quic, runtime.clone()),
+            probes: Probes::default(),
+            budget: Budget::new(limits.reassembly as u64),
+            pool: BlockPool::default(),
+            settings: watch::channel(Arc::new(settings)).0,
             tls,
-            listening,
-            services,
+            listening: watch::channel(Arc::default()).0,
+            listeners: tokio::sync::Mutex::default(),
             refuse,
             tasks: Tasks::new(runtime.clone()),
             runtime,
             clock: Clock::start(),
             events: Mutex::new(Some(broadcast::channel(event::WAITING).0)),
-            opened,
             closing: watch::channel(false).0,
             plans_changed: Notify::new(),
             derivation: Derivation::default(),
@@ -157,8 +160,14 @@ impl Inner {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The settings of this moment.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.settings.borrow().clone()
+    }
+
+    /// What a connection that begins now is made with.
     pub(super) fn session_config(&self) -> Config {
-        self.session_config.clone()
+        session_config(&self.settings(), self.budget.clone(), self.pool.clone())
     }
 
     pub(super) fn emit(&self, event: Event) {
@@ -168,9 +177,16 @@ impl Inner {
         let _ = events.as_ref().map(|events| events.send(event));
     }
 
+    /// First what is open, then what happens.
     pub(super) fn events(&self) -> Events {
+        // Nothing opens meanwhile, as whoever says so holds this lock too.
+        let core = self.core();
+        let listening = self.listening.borrow().clone();
+        let listening = listening.iter().map(|address| Event::Listening { address: *address });
+        let opened = core.services.open.iter().filter_map(Service::opened);
+        let opened = listening.chain(opened).collect();
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        Events::new(self.opened.clone(), events.as_ref().map(broadcast::Sender::subscribe))
+        Events::new(opened, events.as_ref().map(broadcast::Sender::subscribe))
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -335,7 +351,7 @@ impl Inner {
             let remote = error.into_inner();
             let reason = format!(
                 "{} remotes wait for the program already; see limits.waiting",
-                self.settings.limits.waiting
+                self.settings().limits.waiting
             );
             self.emit(Event::Refused { peer: remote.peer(), address: remote.address(), reason });
             remote.refuse();
@@ -368,22 +384,27 @@ impl Inner {
         for link in &links {
             link.command(|shared| shared.session.shut_down(now));
         }
-        let limit = self.settings.timeouts.close + CLOSING;
+        let limit = self.settings().timeouts.close + CLOSING;
         if tokio::time::timeout(limit, self.tasks.ended()).await.is_err() {
             self.tasks.abort();
             self.tasks.ended().await;
         }
-        let services = async {
-            for service in &self.services {
-                service.close().await;
-            }
-        };
-        let _ = tokio::time::timeout(CLOSING, services).await;
+        self.close_ports().await;
+        self.close_services().await;
         self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
-fn session_config(settings: &Settings) -> Config {
+fn book_config(settings: &Settings) -> book::Config {
+    book::Config {
+        dials: settings.limits.dials,
+        pending: settings.limits.dials_pending,
+        patience: settings.timeouts.dial,
+        ..book::Config::default()
+    }
+}
+
+fn session_config(settings: &Settings, budget: Budget, pool: BlockPool) -> Config {
     let (limits, timeouts) = (&settings.limits, &settings.timeouts);
     Config {
         max_message: limits.message as u64,
@@ -395,7 +416,7 @@ fn session_config(settings: &Settings) -> Config {
         close_timeout: timeouts.close,
         ping_interval: timeouts.ping,
         idle_timeout: timeouts.idle,
-        budget: Budget::new(limits.reassembly as u64),
-        pool: BlockPool::default(),
+        budget,
+        pool,
     }
 }

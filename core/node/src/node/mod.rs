@@ -4,7 +4,9 @@
 //! - here: what programs call.
 //! - `builder`: settings in, a running node out.
 //! - `inner`: what all tasks of a node share, and how decisions of the machines become actions.
-//! - `accept`, `dial`: connections in and out, up to the handshake.
+//! - `listeners`, `services`: tables of what the settings have opened.
+//! - `accept`, `dial`: connections in and out, up to the handshake; `race`: TCP against QUIC.
+//! - `ports`: UDP ports; `probes`: asking whether a member is at an address.
 //! - `link_events`: what happens on open connections.
 //! - `subjects`: deriving keys, one at a time; `search`: asking the discovery services.
 
@@ -14,7 +16,12 @@ mod dial;
 mod discovery;
 mod inner;
 mod link_events;
+mod listeners;
+mod ports;
+mod probes;
+mod race;
 mod search;
+mod services;
 mod subjects;
 
 use std::{fmt, sync::Arc};
@@ -91,7 +98,7 @@ impl Node {
     /// Where this node accepts connections. An unspecified IP address stands for all of the machine's
     /// addresses of its family: `0.0.0.0` for IPv4, `[::]` for IPv6.
     pub fn addresses(&self) -> Vec<Address> {
-        self.handle.inner.listening.to_vec()
+        self.handle.inner.listening.borrow().to_vec()
     }
 
     /// Announces a subject (1 to 256 bytes of UTF-8 without NUL), and looks for others who have it.

@@ -3,11 +3,13 @@
 use std::{future::pending, pin::Pin, sync::Arc};
 
 use p2pchan_proto::{
+    address::Address,
     book::{Action, Backoff, Noted, Pace, Schedule, Step},
     error::Error,
+    settings::{Interval, Settings},
     subject::SubjectKey,
 };
-use tokio::time;
+use tokio::{sync::watch, time};
 
 use super::{
     inner::{Inner, random},
@@ -25,6 +27,10 @@ struct Search {
     inner: Arc<Inner>,
     watched: Watched,
     service: Arc<dyn DiscoveryService>,
+    /// Whether the service goes; its keeper waits until this is dropped.
+    service_stop: watch::Receiver<bool>,
+    listening: watch::Receiver<Arc<[Address]>>,
+    settings: watch::Receiver<Arc<Settings>>,
     source: Arc<str>,
     topic: Topic,
     found: Found,
@@ -40,6 +46,8 @@ enum Input {
     Time,
     Stop,
     Alone(bool),
+    Listening(Arc<[Address]>),
+    Settings,
 }
 
 impl Inner {
@@ -49,36 +57,30 @@ impl Inner {
         key: SubjectKey,
         watched: Watched,
         service: Arc<dyn DiscoveryService>,
+        service_stop: watch::Receiver<bool>,
     ) {
         let source: Arc<str> = service.name().into();
-        let topic = Topic::new(watched.keys.clone(), self.listening.clone());
-        let (now, listening) = (self.clock.now(), !self.listening.is_empty());
+        let (mut listening, mut settings) = (self.listening.subscribe(), self.settings.subscribe());
+        let addresses = listening.borrow_and_update().clone();
+        let pace = pace(&settings.borrow_and_update());
+        let now = self.clock.now();
         let seed = random().map(u64::from_le_bytes).unwrap_or_default();
         let search = Search {
             inner: self.clone(),
             found: self.found(key, source.clone(), watched.label.clone()),
-            schedule: Schedule::new(self.pace(), listening, seed, now),
+            schedule: Schedule::new(pace, !addresses.is_empty(), seed, now),
+            topic: Topic::new(watched.keys.clone(), addresses),
             watched,
             service,
+            service_stop,
+            listening,
+            settings,
             source,
-            topic,
             running: None,
             flushed: false,
             stopping: false,
         };
         self.tasks.spawn(search.run());
-    }
-
-    fn pace(&self) -> Pace {
-        let discovery = &self.settings.discovery;
-        let pair =
-            |interval: &p2pchan_proto::settings::Interval| (interval.shortest, interval.longest);
-        let alone = &discovery.lookup_interval_alone;
-        Pace {
-            announce: pair(&discovery.announce_interval),
-            look_up: pair(&discovery.lookup_interval),
-            alone: Backoff { first: alone.shortest, most: alone.longest },
-        }
     }
 
     fn found(self: &Arc<Self>, key: SubjectKey, source: Arc<str>, subject: Arc<str>) -> Found {
@@ -109,18 +111,33 @@ impl Search {
                     self.schedule.handle_stop(clock.now());
                 }
                 Input::Alone(alone) => self.schedule.handle_alone(alone, clock.now()),
+                Input::Listening(addresses) => {
+                    self.schedule.handle_listening(!addresses.is_empty(), clock.now());
+                    self.topic = Topic::new(self.watched.keys.clone(), addresses);
+                }
+                Input::Settings => {
+                    let pace = pace(&self.settings.borrow_and_update());
+                    self.schedule.handle_pace(pace, clock.now());
+                }
             }
+        }
+        if !self.flushed && *self.service_stop.borrow() {
+            // Nobody need wait for a service that has gone.
+            self.tell_flushed();
         }
     }
 
     async fn next_input(&mut self, due: Option<time::Instant>) -> Input {
-        let Self { running, watched, stopping, .. } = self;
+        let Self { running, watched, stopping, service_stop, listening, settings, .. } = self;
         let Watched { stop, remotes, .. } = watched;
         tokio::select! {
             (action, result) = finished(running) => Input::Done(action, result),
             () = sleep_until(due) => Input::Time,
             _ = stop.wait_for(|stop| *stop), if !*stopping => Input::Stop,
+            _ = service_stop.wait_for(|stop| *stop), if !*stopping => Input::Stop,
             Ok(()) = remotes.changed() => Input::Alone(*remotes.borrow_and_update() == 0),
+            Ok(()) = listening.changed() => Input::Listening(listening.borrow_and_update().clone()),
+            Ok(()) = settings.changed() => Input::Settings,
         }
     }
 
@@ -136,16 +153,20 @@ impl Search {
             }
         }
         if !self.flushed && self.schedule.flushed() {
-            self.flushed = true;
-            self.watched.outstanding.send_modify(|left| *left = left.saturating_sub(1));
+            self.tell_flushed();
         }
         !self.schedule.finished()
+    }
+
+    fn tell_flushed(&mut self) {
+        self.flushed = true;
+        self.watched.outstanding.send_modify(|left| *left = left.saturating_sub(1));
     }
 
     fn begin(&self, action: Action) -> Running {
         let (service, topic) = (self.service.clone(), self.topic.clone());
         let found = self.found.clone();
-        let limit = self.inner.settings.timeouts.close;
+        let limit = self.inner.settings().timeouts.close;
         match action {
             Action::Announce => Box::pin(async move { service.announce(&topic).await }),
             Action::LookUp => Box::pin(async move { service.look_up(&topic, &found).await }),
@@ -167,6 +188,17 @@ impl Search {
             }
             (_, Ok(())) => {}
         }
+    }
+}
+
+fn pace(settings: &Settings) -> Pace {
+    let discovery = &settings.discovery;
+    let pair = |interval: &Interval| (interval.shortest, interval.longest);
+    let alone = &discovery.lookup_interval_alone;
+    Pace {
+        announce: pair(&discovery.announce_interval),
+        look_up: pair(&discovery.lookup_interval),
+        alone: Backoff { first: alone.shortest, most: alone.longest },
     }
 }
 

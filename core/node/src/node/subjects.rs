@@ -1,6 +1,9 @@
 //! The subjects of a node: their keys, who looks for them, how many remotes they have.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use p2pchan_proto::{
     error::{Error, ErrorKind},
@@ -9,7 +12,7 @@ use p2pchan_proto::{
 use tokio::sync::{Mutex, watch};
 use zeroize::Zeroizing;
 
-use super::{discovery::Discovery, inner::Inner, node_closed, refused};
+use super::{discovery::Discovery, inner::Inner, node_closed, refused, services::ServiceId};
 use crate::event::Event;
 
 /// Stopped subjects whose keys are kept, so that discovering them again costs nothing.
@@ -36,6 +39,25 @@ struct Search {
     stop: watch::Sender<bool>,
     /// Steps until the first announcement stands everywhere: deriving, and one for each service.
     outstanding: watch::Sender<usize>,
+    /// Deriving is done with.
+    derived: bool,
+    /// Who looks for it.
+    services: BTreeSet<ServiceId>,
+}
+
+impl Search {
+    fn new() -> Self {
+        let outstanding = watch::channel(1).0;
+        let (stop, services) = (watch::channel(false).0, BTreeSet::new());
+        Self { stop, outstanding, derived: false, services }
+    }
+
+    fn derived(&mut self) {
+        if !self.derived {
+            self.derived = true;
+            self.outstanding.send_modify(|left| *left = left.saturating_sub(1));
+        }
+    }
 }
 
 /// One derivation at a time: each takes 19 MiB.
@@ -135,10 +157,34 @@ impl Subjects {
         })
     }
 
+    /// What a service has to look for that it does not look for yet: subjects whose keys are known.
+    pub(super) fn enlist(&mut self, service: ServiceId) -> Vec<(SubjectKey, Watched)> {
+        let enlist = |(key, entry): (&SubjectKey, &mut Entry)| {
+            let (search, keys) = (entry.search.as_mut()?, entry.keys.clone()?);
+            if !search.services.insert(service) {
+                return None;
+            }
+            search.outstanding.send_modify(|left| *left += 1);
+            let watched = Watched {
+                label: entry.label.clone(),
+                keys,
+                remotes: entry.remotes.subscribe(),
+                stop: search.stop.subscribe(),
+                outstanding: search.outstanding.clone(),
+            };
+            Some((*key, watched))
+        };
+        self.entries.iter_mut().filter_map(enlist).collect()
+    }
+
     pub(super) fn stop_all(&mut self) {
         for key in self.active() {
             self.stop(key);
         }
+    }
+
+    fn search(&mut self, key: SubjectKey) -> Option<&mut Search> {
+        self.entries.get_mut(&key)?.search.as_mut()
     }
 
     fn find(&self, name: &SubjectName) -> Option<SubjectKey> {
@@ -200,15 +246,14 @@ impl Inner {
             let outstanding = entry.search.as_ref().map(|search| search.outstanding.subscribe());
             return Ok(Discovery::new(self, key, entry.label.clone(), outstanding));
         }
-        let limit = self.settings.limits.subjects;
+        let limit = self.settings().limits.subjects;
         if subjects.active().len() >= limit {
             let message = format!("{limit} subjects are discovered already; see limits.subjects");
             return Err(refused(message));
         }
         let key = subjects.number(&name, secret);
-        let outstanding = watch::channel(1 + self.services.len()).0;
-        let receiver = outstanding.subscribe();
-        let search = Search { stop: watch::channel(false).0, outstanding };
+        let search = Search::new();
+        let receiver = search.outstanding.subscribe();
         let mut label = None;
         if let Some(entry) = subjects.entries.get_mut(&key) {
             entry.search = Some(search);
@@ -246,27 +291,12 @@ impl Inner {
     }
 
     fn begin_search(self: &Arc<Self>, key: SubjectKey, keys: Arc<Subject>) {
-        for service in &self.services {
-            let mut core = self.core();
-            let Some(entry) = core.subjects.entries.get_mut(&key) else { return };
-            entry.keys = Some(keys.clone());
-            let Some(search) = &entry.search else { return };
-            let watched = Watched {
-                label: entry.label.clone(),
-                keys: keys.clone(),
-                remotes: entry.remotes.subscribe(),
-                stop: search.stop.subscribe(),
-                outstanding: search.outstanding.clone(),
-            };
-            drop(core);
-            self.search(key, watched, service.clone());
-        }
         let mut core = self.core();
-        if let Some(entry) = core.subjects.entries.get_mut(&key) {
-            entry.keys = Some(keys);
-            if let Some(search) = &entry.search {
-                search.outstanding.send_modify(|left| *left -= 1);
-            }
+        let Some(entry) = core.subjects.entries.get_mut(&key) else { return };
+        entry.keys = Some(keys);
+        self.begin_searches(&mut core);
+        if let Some(search) = core.subjects.search(key) {
+            search.derived();
         }
     }
 
@@ -279,7 +309,7 @@ impl Inner {
     }
 
     fn warn_if_nobody_searches(&self) {
-        if self.services.is_empty() {
+        if self.core().services.is_empty() {
             let message = "no discovery service is set, so this node finds nobody by itself; it can \
                            still accept and `connect`. Set discovery.seeds or \
                            discovery.bittorrent.bootstrap";

@@ -6,7 +6,8 @@
 //! each need only the stream; QUIC brings its own encryption and becomes a `Pipe` directly.
 //!
 //! # Layout
-//! - `tcp`: sockets, listening on port ranges, dialling.
+//! - `listen`: opening what the settings name; `tcp`: its sockets.
+//! - `udp`: the one UDP port; `quic`: connections over it.
 //! - `tls`: TLS 1.3 over a stream, through rustls's unbuffered interface.
 //! - `raw_key`: raw public keys (RFC 7250) instead of certificates.
 //! - `exporter`: the keying material that proofs are bound to.
@@ -20,9 +21,12 @@ use p2pchan_proto::id::PeerId;
 
 mod buffer;
 mod exporter;
+pub(crate) mod listen;
+pub(crate) mod quic;
 mod raw_key;
 pub(crate) mod tcp;
 pub(crate) mod tls;
+pub(crate) mod udp;
 
 pub(crate) use raw_key::TlsConfigs;
 

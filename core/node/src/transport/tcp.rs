@@ -1,11 +1,7 @@
-//! TCP sockets: listening on the first free port of a set, and dialling.
+//! TCP sockets: listening and dialling.
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use p2pchan_proto::{
-    error::{Error, ErrorKind},
-    settings::ListenAddress,
-};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -15,25 +11,8 @@ const BACKLOG: i32 = 1024;
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Binds the first free port of the set, in ascending order.
-pub(crate) fn listen(wanted: &ListenAddress) -> Result<TcpListener, Error> {
-    let mut last = None;
-    for port in wanted.ports.iter() {
-        match bind(SocketAddr::new(wanted.ip, port)) {
-            Ok(listener) => return Ok(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => last = Some(error),
-            Err(error) => {
-                last = Some(error);
-                break;
-            }
-        }
-    }
-    let why = last.map_or_else(|| "no port is named".into(), |error| error.to_string());
-    let message = format!("cannot listen on {wanted}: {why}; name another address or port");
-    Err(Error::new(ErrorKind::Io, message))
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Opens a listener.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         // Each listener means one family; whether a dual one is allowed differs between systems.

@@ -39,9 +39,17 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("never came true: {what}"));
 }
 
+/// Where nodes listen: TCP, or QUIC in the tests that `over_quic` runs again.
+pub(crate) const LISTEN: &str =
+    if is_over_quic(module_path!()) { "quic://127.0.0.1:0" } else { "tcp://127.0.0.1:0" };
+
+const fn is_over_quic(module: &str) -> bool {
+    matches!(module.as_bytes(), [b'o', b'v', b'e', b'r', b'_', b'q', b'u', b'i', b'c', ..])
+}
+
 /// Settings of a node that listens on loopback.
 pub(crate) fn listening() -> Builder {
-    Node::builder().set("listen", "127.0.0.1:0")
+    Node::builder().set("listen", LISTEN)
 }
 
 pub(crate) async fn start(builder: Builder) -> Node {

@@ -190,12 +190,20 @@ impl Book {
         self.entries.retain(|_, entry| entry.is_kept());
     }
 
-    /// This node listens here: neither this address is ever dialled, nor one at the same socket that
-    /// has a transport in common with it. (Others that lead here show themselves as [`Outcome::Own`].)
-    pub fn handle_own_address(&mut self, address: Address) {
-        let address = canonical(address);
-        self.listeners.insert(address);
-        self.mark_own(address);
+    /// This node listens at these addresses and no others: neither they are ever dialled, nor those at
+    /// the same sockets that have a transport in common with them. (Others that lead here show
+    /// themselves as [`Outcome::Own`].)
+    pub fn handle_own_addresses(&mut self, addresses: impl IntoIterator<Item = Address>) {
+        self.listeners = addresses.into_iter().map(canonical).collect();
+        let own = self.listeners.iter().chain(&self.mirrors);
+        for (address, entry) in &mut self.entries {
+            entry.own = own.clone().any(|own| address.same_place(own));
+        }
+    }
+
+    /// Other numbers apply from now on. What is beyond a bound that has shrunk goes on.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
     }
 
     /// A dial ended, or one that was asked for is no longer wanted ([`Outcome::Cancelled`]). A dial

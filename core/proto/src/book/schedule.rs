@@ -1,17 +1,18 @@
 //! When one discovery service announces, looks up and withdraws for one subject.
 //!
 //! ```text
-//! announce   at once if the node listens; again every 10 to 15 minutes, or when the addresses change;
+//! announce   at once if the node listens, and when its addresses change; again every 10 to 15 minutes;
 //!            after a failure in 2 s, doubling to 1 minute
 //! look up    after the first announcement; again every 1 to 2 minutes, while alone sooner: in 1 s,
 //!            doubling to 30 s
-//! withdraw   once, at the end, if anything was announced
+//! withdraw   if anything was announced: at the end, and when the node listens no more
 //! ```
 //!
 //! All waits count from the end of the action before and are jittered, so nodes that were started
 //! together drift apart. One action runs at a time. A lookup that goes on for long (some services are
 //! told of newcomers, and never come to an end) is cut short when an announcement has been due for 10
-//! seconds, and begun anew after it.
+//! seconds, and begun anew after it; at once when the addresses have changed, as is an announcement of
+//! the old ones.
 
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ pub struct Schedule {
     /// Whether others may have heard of this node: a failed announcement may have reached some.
     told: bool,
     stands: bool,
+    /// The addresses have changed since the running action began.
+    changed: bool,
     stopping: bool,
 }
 
@@ -103,6 +106,7 @@ impl Schedule {
             failures: 0,
             told: false,
             stands: false,
+            changed: false,
             stopping: false,
         }
     }
@@ -114,6 +118,8 @@ impl Schedule {
             return;
         };
         match action {
+            // Something else is due already.
+            Action::Announce if running.cut => {}
             Action::Announce => self.announced(ok),
             Action::LookUp if running.cut => self.look_up_at = self.now,
             Action::LookUp => self.looked_up(),
@@ -137,8 +143,24 @@ impl Schedule {
     pub fn handle_listening(&mut self, listening: bool, now: Time) {
         self.advance(now);
         self.listening = listening;
+        self.changed = true;
         self.failures = 0;
         self.announce_at = listening.then_some(self.now);
+    }
+
+    /// Another pace applies from now on: what is due later than it says is due sooner.
+    pub fn handle_pace(&mut self, pace: Pace, now: Time) {
+        self.advance(now);
+        if pace == self.pace {
+            return;
+        }
+        self.pace = pace;
+        let (least, most) = pace.announce;
+        let announce = self.now + self.random.between(least, most);
+        self.announce_at = self.announce_at.map(|due| due.min(announce));
+        self.lonely = 0;
+        let look_up = self.now + self.look_up_wait();
+        self.look_up_at = self.look_up_at.min(look_up);
     }
 
     /// The subject is no longer looked for: what runs is cut, and what was announced is withdrawn.
@@ -158,8 +180,8 @@ impl Schedule {
             let action = running.action;
             let overdue = self.announce_at.is_some_and(|due| due + GRACE <= self.now);
             let cut = match action {
-                Action::LookUp => self.stopping || overdue,
-                Action::Announce => self.stopping,
+                Action::LookUp => self.stopping || self.changed || overdue,
+                Action::Announce => self.stopping || self.changed,
                 Action::Withdraw => false,
             };
             if !cut || running.cut {
@@ -177,6 +199,7 @@ impl Schedule {
             Action::LookUp => {}
             Action::Withdraw => self.told = false,
         }
+        self.changed = false;
         self.running = Some(Running { action, cut: false });
         Some(Step::Begin(action))
     }
@@ -211,6 +234,9 @@ impl Schedule {
     fn next(&self) -> Option<Action> {
         if self.stopping {
             return self.told.then_some(Action::Withdraw);
+        }
+        if self.told && !self.listening {
+            return Some(Action::Withdraw);
         }
         if self.announce_at.is_some_and(|due| due <= self.now) {
             return Some(Action::Announce);

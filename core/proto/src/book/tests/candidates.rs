@@ -55,8 +55,7 @@ fn addresses_that_nobody_can_have_are_never_dialled() {
 fn the_addresses_where_the_node_listens_are_never_dialled() {
     let mut book = book();
     book.handle_candidate(local(2), "lan", ONE, at(0));
-    book.handle_own_address(local(1));
-    book.handle_own_address(address("[::ffff:127.1.0.2]:7000"));
+    book.handle_own_addresses([local(1), address("[::ffff:127.1.0.2]:7000")]);
     for own in [local(1), local(2)] {
         let noted = book.handle_candidate(own, "lan", ONE, at(0));
         assert_eq!(noted, Noted::Ignored(Ignored::Own));
@@ -78,7 +77,7 @@ fn an_own_address_stays_own_under_every_scheme_that_leads_to_it() {
         for other in others {
             assert_eq!(book.handle_candidate(other, "lan", ONE, at(0)), Noted::New);
         }
-        book.handle_own_address(own);
+        book.handle_own_addresses([own]);
         assert_eq!(dials(&mut book), [], "{own}");
         for other in others {
             let noted = book.handle_candidate(other, "seeds", ONE, at(0));
@@ -88,7 +87,7 @@ fn an_own_address_stays_own_under_every_scheme_that_leads_to_it() {
     }
     // A TCP port and the UDP port of the same number may belong to different programs.
     let mut book = book();
-    book.handle_own_address(tcp);
+    book.handle_own_addresses([tcp]);
     assert_eq!(book.handle_candidate(quic, "lan", ONE, at(0)), Noted::New);
 }
 
@@ -102,6 +101,24 @@ fn what_led_back_here_is_own_for_a_waiting_address_at_the_same_socket_too() {
     book.handle_dial_ended(asked.dial, Outcome::Own, at(0));
     assert_eq!(book.known(tcp).unwrap().state, State::Own);
     assert_eq!(dials(&mut book), []);
+}
+
+#[test]
+fn an_address_where_the_node_listens_no_more_is_dialled_like_any_other() {
+    let mut book = book();
+    book.handle_candidate(local(1), "lan", ONE, at(0));
+    book.handle_candidate(local(2), "lan", ONE, at(0));
+    book.handle_own_addresses([local(1), local(2)]);
+    assert_eq!(dials(&mut book), []);
+    book.handle_own_addresses([local(2)]);
+    assert_eq!(dial(&mut book).address, local(1));
+    // One that led back here by another way still does.
+    book.handle_own_addresses([]);
+    let asked = dial(&mut book);
+    book.handle_own_addresses([local(2)]);
+    book.handle_dial_ended(asked.dial, Outcome::Own, at(0));
+    book.handle_own_addresses([]);
+    assert_eq!(book.known(local(2)).unwrap().state, State::Own);
 }
 
 #[test]

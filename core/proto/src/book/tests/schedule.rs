@@ -177,15 +177,54 @@ fn when_the_addresses_change_it_announces_at_once() {
     let mut schedule = settled();
     schedule.handle_listening(true, at(5));
     assert_eq!(step(&mut schedule), Begin(Announce));
-    // They change again while that one is on its way.
+    // They change again while that one is on its way: what it tells is wrong already.
     schedule.handle_listening(true, at(6));
-    assert_eq!(schedule.poll_output(), None);
-    schedule.handle_done(Announce, true, at(7));
+    assert_eq!(step(&mut schedule), Cut(Announce));
+    schedule.handle_done(Announce, false, at(6));
     assert_eq!(step(&mut schedule), Begin(Announce));
     schedule.handle_done(Announce, true, at(8));
-    schedule.handle_listening(false, at(9));
-    let (wait, next) = next_step(&mut schedule, at(8));
+    // And while a lookup is.
+    let (_, next) = next_step(&mut schedule, at(8));
+    assert_eq!(next, Begin(LookUp));
+    schedule.handle_listening(true, at(200));
+    assert_eq!(step(&mut schedule), Cut(LookUp));
+    schedule.handle_done(LookUp, false, at(200));
+    assert_eq!(step(&mut schedule), Begin(Announce));
+    schedule.handle_done(Announce, true, at(200));
+    assert_eq!(step(&mut schedule), Begin(LookUp));
+}
+
+#[test]
+fn a_node_that_listens_no_more_withdraws_what_it_announced() {
+    let mut schedule = settled();
+    schedule.handle_listening(false, at(5));
+    assert_eq!(step(&mut schedule), Begin(Withdraw));
+    schedule.handle_done(Withdraw, true, at(6));
+    let (wait, next) = next_step(&mut schedule, at(6));
     assert_eq!(next, Begin(LookUp), "after {wait:?}");
+    schedule.handle_done(LookUp, true, at(200));
+    schedule.handle_listening(true, at(201));
+    assert_eq!(step(&mut schedule), Begin(Announce));
+}
+
+#[test]
+fn a_faster_pace_counts_at_once_and_a_slower_one_from_the_next_time_on() {
+    let mut schedule = settled();
+    let pace = |secs_| Pace {
+        announce: (secs(secs_), secs(secs_)),
+        look_up: (secs(secs_), secs(secs_)),
+        ..Pace::default()
+    };
+    schedule.handle_pace(pace(5), at(1));
+    schedule.handle_pace(pace(500), at(1));
+    assert_eq!(schedule.poll_output(), None);
+    assert_eq!(schedule.poll_timeout(), Some(at(6)));
+    schedule.handle_timeout(at(6));
+    assert_eq!(step(&mut schedule), Begin(Announce));
+    schedule.handle_done(Announce, true, at(6));
+    assert_eq!(step(&mut schedule), Begin(LookUp));
+    schedule.handle_done(LookUp, true, at(6));
+    assert_eq!(schedule.poll_timeout(), Some(at(506)));
 }
 
 #[test]
@@ -194,8 +233,8 @@ fn a_listener_that_comes_later_is_announced() {
     assert_eq!(step(&mut schedule), Begin(LookUp));
     schedule.handle_listening(true, at(1));
     assert!(!schedule.flushed());
-    assert_eq!(schedule.poll_output(), None);
-    schedule.handle_done(LookUp, true, at(2));
+    assert_eq!(step(&mut schedule), Cut(LookUp));
+    schedule.handle_done(LookUp, false, at(1));
     assert_eq!(step(&mut schedule), Begin(Announce));
 }
 
@@ -261,6 +300,7 @@ enum Input {
     Done(bool),
     Alone(bool),
     Listening(bool),
+    Pace(u64),
     Wait(u64),
     ToTimeout,
 }
@@ -270,6 +310,7 @@ fn input() -> impl Strategy<Value = Input> {
         3 => any::<bool>().prop_map(Input::Done),
         1 => any::<bool>().prop_map(Input::Alone),
         1 => any::<bool>().prop_map(Input::Listening),
+        1 => (1..100_u64).prop_map(Input::Pace),
         1 => (0..100_000_000_u64).prop_map(Input::Wait),
         4 => Just(Input::ToTimeout),
     ]
@@ -302,6 +343,10 @@ proptest! {
                 },
                 Input::Alone(alone) => schedule.handle_alone(alone, now),
                 Input::Listening(listening) => schedule.handle_listening(listening, now),
+                Input::Pace(least) => {
+                    let announce = (secs(least), secs(least * 2));
+                    schedule.handle_pace(Pace { announce, ..Pace::default() }, now);
+                }
                 Input::Wait(micros) => now += Duration::from_micros(micros),
                 Input::ToTimeout => now = schedule.poll_timeout().unwrap_or(now).max(now),
             }

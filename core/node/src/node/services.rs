@@ -1,0 +1,164 @@
+//! The discovery services of a node: a table of what is open, by what it was made from.
+//!
+//! Each subject is looked for with each service of the table; a service that comes later joins in, and
+//! one that goes takes its announcements back first.
+
+use std::{sync::Arc, time::Duration};
+
+use p2pchan_proto::{
+    address::TransportKind,
+    error::Error,
+    settings::{BitTorrentSettings as BitTorrent, Bootstrap, HostPort, Seed, Settings},
+};
+use tokio::{sync::watch, time::timeout};
+
+use super::inner::{Core, Inner};
+use crate::{
+    discovery::{BitTorrentDht, BitTorrentSettings, DiscoveryService, PUBLIC_BOOTSTRAP, Seeds},
+    event::Event,
+};
+
+/// What closing all services together may take.
+pub(super) const CLOSING: Duration = Duration::from_secs(3);
+
+/// A node's own number for a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ServiceId(u32);
+
+/// What the settings name; two that are equal are the same service.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    Seeds(Vec<Seed>),
+    BitTorrent(BitTorrent),
+}
+
+impl Named {
+    /// All that the settings name.
+    pub(super) fn wanted(settings: &Settings) -> Vec<Self> {
+        let discovery = &settings.discovery;
+        let seeds = Some(discovery.seeds.clone()).filter(|seeds| !seeds.is_empty());
+        let bittorrent = discovery.bittorrent.settings();
+        seeds.map(Self::Seeds).into_iter().chain(bittorrent.map(Self::BitTorrent)).collect()
+    }
+}
+
+/// A service that is open and that no subject knows yet.
+pub(super) struct Opened {
+    /// What it was made from; nothing if the program brought it, and then it stays with the node.
+    pub(super) named: Option<Named>,
+    pub(super) verbs: Arc<dyn DiscoveryService>,
+    /// A socket of its own, such as `udp://0.0.0.0:6881`.
+    pub(super) socket: Option<String>,
+}
+
+impl Opened {
+    pub(super) fn of_program(verbs: Arc<dyn DiscoveryService>) -> Self {
+        Self { named: None, verbs, socket: None }
+    }
+
+    /// Opens what the settings name.
+    pub(super) async fn open(named: Named) -> Result<Self, Error> {
+        let (verbs, socket): (Arc<dyn DiscoveryService>, _) = match &named {
+            Named::Seeds(list) => (Arc::new(Seeds::new(seeds(list))), None),
+            Named::BitTorrent(settings) => {
+                let service = BitTorrentDht::open(bittorrent(settings)).await?;
+                let socket = format!("udp://{}", service.local_address());
+                (Arc::new(service), Some(socket))
+            }
+        };
+        Ok(Self { named: Some(named), verbs, socket })
+    }
+}
+
+#[expect(dead_code, reason = "services are not yet closed one by one")]
+/// A service in use.
+pub(super) struct Service {
+    pub(super) id: ServiceId,
+    pub(super) named: Option<Named>,
+    pub(super) verbs: Arc<dyn DiscoveryService>,
+    pub(super) socket: Option<String>,
+    /// Whether its searches are to end. They hold the receivers.
+    pub(super) stop: watch::Sender<bool>,
+}
+
+impl Service {
+    /// The event that says that it has a socket of its own.
+    pub(super) fn opened(&self) -> Option<Event> {
+        let source = self.verbs.name().into();
+        self.socket.clone().map(|socket| Event::Opened { source, socket })
+    }
+}
+
+/// All services: those of the program, and at most one of each kind that the settings name.
+#[derive(Default)]
+pub(super) struct Services {
+    pub(super) open: Vec<Service>,
+    next: u32,
+}
+
+impl Services {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    fn add(&mut self, opened: Opened) -> &Service {
+        let Opened { named, verbs, socket } = opened;
+        self.next += 1;
+        let (id, stop) = (ServiceId(self.next), watch::channel(false).0);
+        self.open.push_mut(Service { id, named, verbs, socket, stop })
+    }
+}
+
+impl Inner {
+    /// Takes services into use: every subject is looked for with them from now on.
+    pub(super) fn add_services(self: &Arc<Self>, opened: Vec<Opened>) {
+        let mut core = self.core();
+        for opened in opened {
+            let service = core.services.add(opened);
+            service.opened().into_iter().for_each(|event| self.emit(event));
+        }
+        self.begin_searches(&mut core);
+    }
+
+    /// Begins the searches that are missing: of each subject whose keys are known, with each service.
+    pub(super) fn begin_searches(self: &Arc<Self>, core: &mut Core) {
+        let Core { services, subjects, .. } = core;
+        for service in &services.open {
+            for (key, watched) in subjects.enlist(service.id) {
+                self.search(key, watched, service.verbs.clone(), service.stop.subscribe());
+            }
+        }
+    }
+
+    /// Closes all services; nothing asks them any more.
+    pub(super) async fn close_services(&self) {
+        let services: Vec<_> =
+            self.core().services.open.iter().map(|service| service.verbs.clone()).collect();
+        let closing = async {
+            for service in &services {
+                service.close().await;
+            }
+        };
+        let _ = timeout(CLOSING, closing).await;
+    }
+}
+
+fn bittorrent(settings: &BitTorrent) -> BitTorrentSettings {
+    let BitTorrent { bootstrap, port, address } = settings;
+    let bootstrap = match bootstrap {
+        Bootstrap::Public => PUBLIC_BOOTSTRAP.map(|(host, port)| (host.into(), port)).into(),
+        Bootstrap::Hosts(list) => hosts(list),
+    };
+    BitTorrentSettings { bootstrap, address: *address, port: *port }
+}
+
+fn hosts(list: &[HostPort]) -> Vec<(String, u16)> {
+    list.iter().map(|HostPort { host, port }| (host.clone(), *port)).collect()
+}
+
+fn seeds(list: &[Seed]) -> Vec<(TransportKind, String, u16)> {
+    let parts = |Seed { transport, host: HostPort { host, port } }: &Seed| {
+        (*transport, host.clone(), *port)
+    };
+    list.iter().map(parts).collect()
+}
