@@ -8,6 +8,7 @@
 //! - `join`: connects standard input and output to everybody with the same phrase.
 //! - `testnet`: a BitTorrent DHT on this machine to try it on.
 //! - `completions`, `man`: files for shells and for `man`.
+//! - `network`: the options with which they find others, and the start of the node.
 //! - `exit`, `signals`, `printer`, `status`: how it ends, and how it speaks.
 
 mod command_line;
@@ -15,6 +16,7 @@ mod completions;
 mod exit;
 mod join;
 mod man;
+mod network;
 mod printer;
 mod signals;
 mod status;

@@ -108,9 +108,9 @@ impl Status {
         Value::Object(object).to_string()
     }
 
-    /// Tells an event of the node.
-    pub(crate) fn event(&self, event: &Event) {
-        if let Some(Told { level, name, fields, text }) = told(event) {
+    /// Tells an event of the node. What goes as expected is told at the level `usual`.
+    pub(crate) fn event(&self, event: &Event, usual: Level) {
+        if let Some(Told { level, name, fields, text }) = told(event, usual) {
             self.tell(level, name, fields, &text);
         }
     }
@@ -124,20 +124,20 @@ struct Told {
 }
 
 /// How an event is told; `None` for what is told elsewhere or what a later library adds.
-fn told(event: &Event) -> Option<Told> {
+fn told(event: &Event, usual: Level) -> Option<Told> {
     let tell = |level, name, fields, text| Some(Told { level, name, fields, text });
     match event {
         Event::Listening { address } => {
             let fields = json!({ "address": address.to_string() });
-            tell(Level::Usual, "listening", fields, format!("listening on {address}"))
+            tell(usual, "listening", fields, format!("listening on {address}"))
         }
         Event::Opened { source, socket } => {
             let fields = json!({ "source": &**source, "socket": socket });
-            tell(Level::Usual, "opened", fields, format!("{source} uses {socket}"))
+            tell(usual, "opened", fields, format!("{source} uses {socket}"))
         }
         Event::Announced { source, .. } => {
             let text = format!("others can find this node through {source}");
-            tell(Level::Usual, "announced", json!({ "source": &**source }), text)
+            tell(usual, "announced", json!({ "source": &**source }), text)
         }
         Event::Found { source, address, .. } => {
             let fields = json!({ "source": &**source, "address": address.to_string() });
@@ -159,9 +159,9 @@ fn told(event: &Event) -> Option<Told> {
         Event::RemoteOpened { peer, address, .. } => {
             let fields = json!({ "peer": peer.to_string(), "address": address.to_string() });
             let text = format!("remote {} is open at {address}", peer.short());
-            tell(Level::Usual, "remote_opened", fields, text)
+            tell(usual, "remote_opened", fields, text)
         }
-        Event::RemoteEnded { peer, reason, .. } => Some(ended(*peer, &reason.to_string())),
+        Event::RemoteEnded { peer, reason, .. } => Some(ended(usual, *peer, &reason.to_string())),
         Event::Refused { peer, address, reason } => {
             let fields = json!({ "peer": peer.to_string(), "address": address.to_string(), "reason": reason });
             let text = format!("refused {} at {address}: {reason}", peer.short());
@@ -183,9 +183,9 @@ fn told(event: &Event) -> Option<Told> {
     }
 }
 
-fn ended(peer: PeerId, reason: &str) -> Told {
+fn ended(level: Level, peer: PeerId, reason: &str) -> Told {
     Told {
-        level: Level::Usual,
+        level,
         name: "remote_ended",
         fields: json!({ "peer": peer.to_string(), "reason": reason }),
         text: format!("remote {} has ended: {reason}", peer.short()),

@@ -21,7 +21,6 @@ use std::{io, sync::Arc, time::Duration};
 
 pub(crate) use arguments::Join;
 use p2pchan::{Node, Remote};
-use serde_json::json;
 use tokio::time::timeout;
 
 use self::{deliver::Delivery, remotes::Remotes, rendering::Rendering};
@@ -39,23 +38,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// Joins, and goes on until the end of the input (`--until`), a signal, or a closed output.
 pub(crate) async fn run(join: Join, status: Status) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
-    let node = join.node().start().await?;
-    tell_events(&node, status.clone());
-    let fields = json!({ "peer": node.id().to_string() });
-    status.tell(Level::Usual, "started", fields, &format!("this node is {}", node.id()));
-    let discovery = match join.secret() {
-        None => node.discover(join.phrase()),
-        Some(secret) => node.discover_with_secret(join.phrase(), secret),
-    };
-    // Goes on as long as it is kept.
-    let _discovery = match discovery {
-        Ok(discovery) => discovery,
-        Err(error) => {
-            node.close().await;
-            return Err(error.into());
-        }
-    };
-
+    let node = join.network.start(join.phrase(), join.settings(), &status, Level::Usual).await?;
     let (printer, mut writing) = Printer::start(io::stdout);
     let remotes = Arc::new(Remotes::new());
     let rendering = Rendering::new(join.json);
@@ -77,15 +60,6 @@ pub(crate) async fn run(join: Join, status: Status) -> Result<Exit, Failure> {
         closing.await
     };
     end.and_then(|exit| closed.map(|()| exit))
-}
-
-fn tell_events(node: &Node, status: Status) {
-    let mut events = node.events();
-    tokio::spawn(async move {
-        while let Some(event) = events.next().await {
-            status.event(&event);
-        }
-    });
 }
 
 /// Reads every remote that opens, until the node has closed.
