@@ -3,7 +3,8 @@
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::{
-    completions::Completions, join::Join, man::Man, status::Level, testnet::TestnetArguments,
+    completions::Completions, join::Join, man::Man, phrase::Phrase, status::Level,
+    testnet::TestnetArguments,
 };
 
 const EXAMPLES: &str = "\
@@ -33,6 +34,7 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     Join(Join),
+    Phrase(Phrase),
     Testnet(TestnetArguments),
     Completions(Completions),
     Man(Man),

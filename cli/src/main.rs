@@ -7,6 +7,7 @@
 //! - `command_line`: the commands, their help, and the exit codes.
 //! - `join`: connects standard input and output to everybody with the same phrase.
 //! - `testnet`: a BitTorrent DHT on this machine to try it on.
+//! - `phrase`: makes one that nobody guesses; `words`: of these; `strength`: warns of one that can be.
 //! - `completions`, `man`: files for shells and for `man`.
 //! - `network`: the options with which they find others, and the start of the node.
 //! - `exit`, `signals`, `printer`, `status`: how it ends, and how it speaks.
@@ -17,10 +18,13 @@ mod exit;
 mod join;
 mod man;
 mod network;
+mod phrase;
 mod printer;
 mod signals;
 mod status;
+mod strength;
 mod testnet;
+mod words;
 
 use std::{future::Future, process::ExitCode};
 
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Task::Completions(completions) => {
             finish(&Status::plain(), |_| completions::run(&completions))
         }
+        Task::Phrase(phrase) => finish(&Status::plain(), |_| phrase::run(&phrase)),
         Task::Man(man) => finish(&Status::plain(), |_| man::run(&man)),
     }
 }

@@ -35,7 +35,9 @@ and exits instead: with 0 if every remote took all that was sent to it, else wit
 Exit codes: 0 done, 1 failed, 2 wrong command line, setting or phrase, 3 nobody found within
 --timeout, 129, 130, 143 stopped by a signal. A second signal stops at once, without flushing.")]
 pub(crate) struct Join {
-    /// What is shared: 1 to 256 bytes of UTF-8, compared byte for byte.
+    /// What is shared: 1 to 256 bytes of UTF-8, compared byte for byte. Other users of this machine
+    /// can read it here; in the environment they cannot.
+    #[arg(env = "P2PCHAN_PHRASE", hide_env_values = true)]
     phrase: String,
 
     #[command(flatten)]

@@ -29,6 +29,7 @@ use crate::{
     printer::{Printer, Writing},
     signals::Signals,
     status::{Level, Status},
+    strength,
 };
 
 /// How long a stopped command may go on flushing; what the peers have not taken by then is lost,
@@ -38,6 +39,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// Joins, and goes on until the end of the input (`--until`), a signal, or a closed output.
 pub(crate) async fn run(join: Join, status: Status) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
+    strength::warn_if_weak(join.phrase(), join.network.secret(), &status);
     let node = join.network.start(join.phrase(), join.settings(), &status, Level::Usual).await?;
     let (printer, mut writing) = Printer::start(io::stdout);
     let remotes = Arc::new(Remotes::new());

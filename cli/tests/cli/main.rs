@@ -8,4 +8,5 @@
 
 mod commands;
 mod join;
+mod phrase;
 mod support;

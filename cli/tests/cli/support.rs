@@ -17,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Arguments of `p2pchan`, not yet run.
 pub(crate) fn p2pchan(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_p2pchan"));
-    command.args(arguments).env_remove("P2PCHAN_SECRET");
+    command.args(arguments).env_remove("P2PCHAN_SECRET").env_remove("P2PCHAN_PHRASE");
     command
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
     let mut bytes = Vec::new();
     stdout.read_to_end(&mut bytes).unwrap();
     let status = process.wait();
-    let stderr = process.told.iter().map(|line| line + "\n").collect();
+    let stderr = process.told().map(|line| line + "\n").collect();
     Ended { code: status.code(), stdout: bytes, stderr }
 }
 
@@ -82,6 +82,11 @@ impl Process {
                 Err(why) => panic!("no event {name} ({why}) after {seen:#?}"),
             }
         }
+    }
+
+    /// What it tells on standard error from now on, to its end.
+    pub(crate) fn told(&self) -> impl Iterator<Item = String> {
+        self.told.iter()
     }
 
     /// Whether nothing of this name has been told so far.
