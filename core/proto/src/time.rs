@@ -33,6 +33,17 @@ impl Time {
     }
 }
 
+/// How late a timer runs only if the machine or the process has slept, or was held up as badly.
+pub(crate) const SLEPT: Duration = Duration::from_secs(10);
+
+impl Time {
+    /// Whether a timer that was due then runs so late that this machine has slept meanwhile. What did
+    /// not happen until now is then nobody's fault: no packet was read either.
+    pub(crate) fn has_slept(self, due: Self) -> bool {
+        self.since(due) > SLEPT
+    }
+}
+
 impl Add<Duration> for Time {
     type Output = Self;
 
@@ -69,6 +80,14 @@ mod tests {
     #[test]
     fn adding_more_than_fits_saturates() {
         assert_eq!(Time::from_micros(u64::MAX) + Duration::MAX, Time::from_micros(u64::MAX));
+    }
+
+    #[test]
+    fn a_timer_that_runs_ten_seconds_late_was_not_slept_through_and_one_that_runs_later_was() {
+        let due = Time::from_micros(7);
+        assert!(!Time::ZERO.has_slept(due));
+        assert!(!(due + SLEPT).has_slept(due));
+        assert!((due + SLEPT + Duration::from_micros(1)).has_slept(due));
     }
 
     #[test]

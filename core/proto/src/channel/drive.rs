@@ -125,10 +125,9 @@ impl Session {
         self.give_credit(id);
         let close_timeout = self.config.close_timeout;
         let Some(channel) = self.channel(id) else { return };
-        if channel.deadline.is_none_or(|deadline| now < deadline) {
-            return;
-        }
-        if std::mem::take(&mut channel.progressed) {
+        let Some(deadline) = channel.deadline.filter(|deadline| *deadline <= now) else { return };
+        // Nothing can have moved while this machine slept.
+        if std::mem::take(&mut channel.progressed) || now.has_slept(deadline) {
             channel.deadline = Some(now + close_timeout);
             return;
         }

@@ -2,6 +2,10 @@
 //!
 //! After a silence of one interval a PING asks; after two unanswered ones, two thirds of an
 //! interval apart, the connection has timed out: 35 s with the default of 15 s.
+//!
+//! A machine that was suspended, or a process that was stopped, finds all its timers run out at once,
+//! and has heard nobody meanwhile. So a timer that runs more than 10 s late says nothing about the
+//! peer: it is asked at once, and gets the time for two answers as if nothing had been asked before.
 
 use std::time::Duration;
 
@@ -51,7 +55,10 @@ impl Liveness {
         let Some((_, sent)) = self.sent.take_if(|(expected, _)| *expected == number) else {
             return false;
         };
-        self.set_rtt(now - sent);
+        // An answer that this machine slept through has told nothing about the way.
+        if !now.has_slept(sent) {
+            self.set_rtt(now - sent);
+        }
         true
     }
 
@@ -80,11 +87,12 @@ impl Liveness {
             return None;
         }
         let quiet = self.last_received + self.interval;
-        if self.unanswered == 0 && now < quiet {
+        if now.has_slept(self.next) {
+            self.unanswered = 0;
+        } else if self.unanswered == 0 && now < quiet {
             self.next = quiet;
             return None;
-        }
-        if self.unanswered == UNANSWERED {
+        } else if self.unanswered == UNANSWERED {
             return Some(Beat::Dead);
         }
         self.unanswered += 1;
@@ -120,6 +128,47 @@ mod tests {
         assert_eq!(liveness.handle_timeout(seconds(25)), None);
         assert_eq!(liveness.poll_timeout(), seconds(35));
         assert_eq!(liveness.handle_timeout(seconds(35)), Some(Beat::Ping(2)));
+    }
+
+    #[test]
+    fn after_a_sleep_the_peer_is_asked_at_once_and_gets_the_time_for_two_answers() {
+        // Whatever was asked before, and also if something was heard just then.
+        for asked in 0..=2 {
+            let mut liveness = Liveness::new(INTERVAL, Time::ZERO);
+            let mut number = 0;
+            for _ in 0..asked {
+                number += 1;
+                let due = liveness.poll_timeout();
+                assert_eq!(liveness.handle_timeout(due), Some(Beat::Ping(number)));
+            }
+            let woken = liveness.poll_timeout() + Duration::from_secs(3600);
+            if asked == 0 {
+                liveness.handle_received(woken);
+            }
+            assert_eq!(liveness.handle_timeout(woken), Some(Beat::Ping(number + 1)));
+            let second = woken + Duration::from_secs(10);
+            assert_eq!(liveness.poll_timeout(), second);
+            assert_eq!(liveness.handle_timeout(second), Some(Beat::Ping(number + 2)));
+            let third = second + Duration::from_secs(10);
+            assert_eq!(liveness.handle_timeout(third), Some(Beat::Dead));
+        }
+    }
+
+    #[test]
+    fn a_timer_that_runs_a_little_late_excuses_nobody() {
+        let mut liveness = Liveness::new(INTERVAL, Time::ZERO);
+        liveness.handle_timeout(seconds(15 + 10));
+        liveness.handle_timeout(seconds(35 + 10));
+        assert_eq!(liveness.handle_timeout(seconds(55 + 10)), Some(Beat::Dead));
+    }
+
+    #[test]
+    fn a_round_trip_that_was_slept_through_is_no_measure() {
+        let mut liveness = Liveness::new(INTERVAL, Time::ZERO);
+        liveness.set_rtt(Duration::from_millis(20));
+        let number = liveness.ping(seconds(1));
+        assert!(liveness.handle_pong(number, seconds(3600)));
+        assert_eq!(liveness.rtt(), Some(Duration::from_millis(20)));
     }
 
     #[test]

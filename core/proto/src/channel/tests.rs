@@ -480,6 +480,50 @@ fn a_silent_peer_times_out_and_a_living_one_does_not() {
 }
 
 #[test]
+fn a_connection_outlives_a_sleep_of_either_machine_if_the_other_still_answers() {
+    let day = Duration::from_secs(24 * 3600);
+    for asked in 0..=2 {
+        let mut pair = Pair::open();
+        // So many PINGs go unheard, as the network is switched off first.
+        for _ in 0..asked {
+            pair.now = pair.dialler.poll_timeout(pair.now).unwrap();
+            pair.dialler.handle_timeout(pair.now);
+            while pair.dialler.poll_transmit(pair.now).is_some() {}
+        }
+        pair.advance(day);
+        assert_eq!(pair.dialler.closed(), None);
+        assert_eq!(pair.events[1], [Event::Pong]);
+        pair.send(b"good morning");
+        pair.pump();
+        assert_eq!(pair.receive(), [b"good morning"]);
+    }
+}
+
+#[test]
+fn a_peer_that_went_during_a_sleep_is_noticed_twenty_seconds_after_it() {
+    let mut pair = Pair::open();
+    pair.now += Duration::from_secs(24 * 3600);
+    let woken = pair.now;
+    while pair.dialler.closed().is_none() {
+        pair.dialler.handle_timeout(pair.now);
+        pair.now = pair.dialler.poll_timeout(pair.now).unwrap_or(pair.now);
+    }
+    assert_eq!(pair.dialler.closed().and_then(Reason::code), Some(CloseCode::Timeout));
+    assert_eq!(pair.now - woken, Duration::from_secs(20));
+}
+
+#[test]
+fn an_end_that_was_slept_through_gets_its_time_anew() {
+    let mut pair = Pair::open();
+    pair.send(b"last words");
+    pair.dialler.finish(CHANNEL, pair.now);
+    pair.advance(Duration::from_secs(3600));
+    assert_eq!(pair.receive(), [b"last words"]);
+    pair.pump();
+    assert_eq!(pair.ended(), [Some(Reason::Clean), Some(Reason::Clean)]);
+}
+
+#[test]
 fn a_handshake_that_stops_half_way_times_out() {
     let mut pair = Pair::new(&[1], &[1]);
     assert_eq!(pair.acceptor.poll_timeout(pair.now), Some(Time::ZERO + Duration::from_secs(5)));

@@ -214,7 +214,8 @@ impl Links {
         self.peers.values().filter_map(|state| state.held).map(|(_, deadline)| deadline).min()
     }
 
-    /// Lets newcomers in whose rivals did not answer in time.
+    /// Lets newcomers in whose rivals did not answer in time. If this machine has slept meanwhile, the
+    /// rivals could not, and get their time anew.
     pub fn handle_timeout(&mut self, now: Time) {
         let due: Vec<_> = self
             .peers
@@ -224,7 +225,15 @@ impl Links {
             .collect();
         for peer in due {
             let Some(state) = self.peers.get_mut(&peer) else { continue };
-            let (held, open, greeting) = (state.held.take(), state.open, state.greeting);
+            let (open, greeting) = (state.open, state.greeting);
+            if let Some((_, deadline)) = &mut state.held
+                && now.has_slept(*deadline)
+            {
+                *deadline = now + if open.is_some() { PROBE } else { HOLD };
+                self.outputs.extend(open.map(Output::Probe));
+                continue;
+            }
+            let held = state.held.take();
             if let Some(open) = open {
                 self.give_up(open, CloseCode::Replaced);
             }
@@ -373,6 +382,27 @@ mod tests {
         assert_eq!(done[1], Output::Welcome(LinkId(2)));
         assert_eq!(links.open_link(&HIGH), Some(LinkId(2)));
         assert_eq!(links.open_count(), 1);
+    }
+
+    #[test]
+    fn after_a_sleep_an_old_connection_is_asked_again_before_it_is_replaced() {
+        let mut links = Links::new(LOW, 9);
+        hello(&mut links, 1, HIGH);
+        hello(&mut links, 2, HIGH);
+        let woken = Time::ZERO + Duration::from_secs(3600);
+        links.handle_timeout(woken);
+        assert_eq!(outputs(&mut links), [Output::Probe(LinkId(1))]);
+        assert_eq!(links.poll_timeout(), Some(woken + PROBE));
+        links.handle_pong(LinkId(1));
+        assert_eq!(outputs(&mut links), [Output::Close(LinkId(2), CloseCode::Duplicate)]);
+
+        let mut links = Links::new(LOW, 9);
+        dialled(&mut links, 1, HIGH);
+        hello(&mut links, 2, HIGH);
+        links.handle_timeout(woken);
+        assert_eq!(outputs(&mut links), []);
+        links.handle_timeout(woken + HOLD);
+        assert_eq!(outputs(&mut links)[0], Output::Close(LinkId(1), CloseCode::Timeout));
     }
 
     #[test]

@@ -18,6 +18,36 @@ fn only_so_many_dials_are_in_flight() {
 }
 
 #[test]
+fn after_a_long_sleep_everything_is_due_and_still_only_so_many_dials_are_in_flight() {
+    let mut book = Book::new(Config { pending: 100, ..Config::default() }, 7);
+    for number in 0..60 {
+        book.handle_candidate(local(number), "lan", ONE, at(0));
+        for port in 0..2 {
+            let stranger = address(&format!("198.51.100.{}:{}", number % 4, 1 + port));
+            book.handle_candidate(stranger, "dht", ONE, at(0));
+        }
+    }
+    let fail_all = |book: &mut Book, now| loop {
+        let asked = dials(book);
+        if asked.is_empty() {
+            break;
+        }
+        for asked in asked {
+            book.handle_dial_ended(asked.dial, failed(Failure::Unreachable), now);
+        }
+    };
+    fail_all(&mut book, at(0));
+    let morning = at(24 * 3600);
+    book.handle_timeout(morning);
+    let asked = dials(&mut book);
+    assert_eq!(asked.len(), 8);
+    assert_eq!(dials(&mut book), []);
+    let first = asked.first().unwrap();
+    book.handle_dial_ended(first.dial, failed(Failure::Unreachable), morning);
+    assert_eq!(dials(&mut book).len(), 1);
+}
+
+#[test]
 fn only_three_dials_go_to_one_public_ip_address_at_once() {
     let mut book = book();
     // A stranger's ports come in as earlier ones fail, until all wait for a retry.
