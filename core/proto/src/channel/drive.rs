@@ -23,7 +23,7 @@ impl Session {
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
         if !self.control.is_empty() {
             let bytes = std::mem::take(&mut self.control);
-            return Some(Transmit { bytes });
+            return Some(self.transmit(bytes));
         }
         for _ in 0..self.channels.len() {
             if self.channels.is_empty() {
@@ -34,7 +34,7 @@ impl Session {
             let id = *id;
             if let Some(bytes) = outbox.take() {
                 self.after_transmit(id);
-                return Some(Transmit { bytes });
+                return Some(self.transmit(bytes));
             }
             self.advance_end(id, now);
             if !self.control.is_empty() {
@@ -43,6 +43,11 @@ impl Session {
         }
         self.driver_idle = true;
         None
+    }
+
+    fn transmit(&mut self, bytes: Vec<u8>) -> Transmit {
+        self.bytes_sent += bytes.len() as u64;
+        Transmit { bytes }
     }
 
     fn after_transmit(&mut self, id: ChannelId) {

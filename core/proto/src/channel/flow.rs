@@ -61,6 +61,8 @@ impl Session {
             return Err(SendError::WouldBlock);
         }
         channel.outbox.push(id.0, kind, payload, &self.config.pool);
+        channel.traffic.messages_sent += 1;
+        channel.traffic.bytes_sent += payload.len() as u64;
         Ok(std::mem::take(&mut self.driver_idle))
     }
 
@@ -187,7 +189,10 @@ impl Session {
 
     /// Forgets an ended channel that the program has let go of.
     pub fn forget(&mut self, id: ChannelId) {
-        self.channels.retain(|channel| channel.id != id || channel.is_live());
+        let ended = |channel: &Channel| channel.id == id && !channel.is_live();
+        if let Some(position) = self.channels.iter().position(ended) {
+            self.forgotten += self.channels.remove(position).traffic;
+        }
     }
 
     /// Bytes of messages that wait to be sent on a channel.

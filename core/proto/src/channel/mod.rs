@@ -9,7 +9,7 @@
 //! # Layout, in reading order
 //! `session` the machine and its handshake; `proof` tags and bindings; `parse` bytes into frames;
 //! `flow` messages, credit and end; `drive` what to send and when; `state`, `outbox`, `inbox` one
-//! channel; `liveness`, `rate`, `budget`, `pool` bounds; `reason` why things end.
+//! channel; `liveness`, `rate`, `budget`, `pool` bounds; `traffic` counts; `reason` why things end.
 
 mod budget;
 mod drive;
@@ -26,6 +26,7 @@ mod session;
 mod state;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 pub use budget::Budget;
 pub use drive::Transmit;
@@ -36,3 +37,4 @@ pub use proof::{Binding, Common, EXPORTER_LABEL, Offer, Side, common};
 pub use reason::{CloseCode, Reason};
 pub use session::{Config, Event, MIN_WINDOW, Opened, Session};
 pub use state::ChannelId;
+pub use traffic::{ChannelStatus, SessionStatus, Traffic};

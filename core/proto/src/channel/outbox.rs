@@ -34,6 +34,11 @@ impl Outbox {
         self.queued
     }
 
+    /// Bytes that the peer still takes.
+    pub(super) const fn credit(&self) -> u64 {
+        self.credit
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.queued == 0
     }

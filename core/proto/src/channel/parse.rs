@@ -111,6 +111,7 @@ impl Session {
     pub fn handle_bytes(&mut self, mut data: &[u8], now: Time) {
         if !data.is_empty() {
             self.liveness.handle_received(now);
+            self.bytes_received += data.len() as u64;
         }
         while !data.is_empty() && self.closed().is_none() {
             match self.handle_run(data).and_then(|rest| self.handle_part(rest, now)) {

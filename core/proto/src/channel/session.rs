@@ -16,6 +16,7 @@ use super::{
     rate::Rate,
     reason::{CloseCode, Reason},
     state::{Channel, ChannelId},
+    traffic::Traffic,
 };
 use crate::{
     address::Address,
@@ -132,6 +133,11 @@ pub struct Session {
     pub(super) idle_since: Option<Time>,
     /// When a long message asks again for a place in the node's budget.
     pub(super) starved_until: Option<Time>,
+    /// Bytes of frames in each direction.
+    pub(super) bytes_sent: u64,
+    pub(super) bytes_received: u64,
+    /// What went over channels that are not in the list any more.
+    pub(super) forgotten: Traffic,
     binding: Binding,
     offers: Vec<(u32, Offer)>,
     offers_made: u32,
@@ -185,6 +191,9 @@ impl Session {
             shutting_down: false,
             idle_since: None,
             starved_until: None,
+            bytes_sent: 0,
+            bytes_received: 0,
+            forgotten: Traffic::default(),
             binding,
             offers: Vec::new(),
             offers_made: 0,

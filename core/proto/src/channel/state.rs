@@ -7,6 +7,7 @@ use super::{
     inbox::{Batch, Inbox},
     outbox::Outbox,
     reason::{CloseCode, Reason},
+    traffic::{ChannelStatus, Traffic},
 };
 use crate::{subject::SubjectKey, time::Time, wire::Kind};
 
@@ -73,6 +74,7 @@ pub(super) struct Channel {
     /// Something moved since the deadline was set.
     pub(super) progressed: bool,
     pub(super) ended: Option<Reason>,
+    pub(super) traffic: Traffic,
     inbox: Inbox,
     assembly: Option<Assembly>,
     window: u64,
@@ -99,6 +101,7 @@ impl Channel {
             peer_done: false,
             progressed: false,
             ended: None,
+            traffic: Traffic::default(),
             inbox: Inbox::default(),
             assembly: None,
             window,
@@ -112,6 +115,15 @@ impl Channel {
 
     pub(super) const fn is_assembling(&self) -> bool {
         self.assembly.is_some()
+    }
+
+    pub(super) fn status(&self) -> ChannelStatus {
+        ChannelStatus {
+            traffic: self.traffic,
+            queued: self.outbox.queued(),
+            unread: self.inbox.unread(),
+            credit: self.outbox.credit(),
+        }
     }
 
     pub(super) fn has_unread(&self) -> bool {
@@ -140,12 +152,19 @@ impl Channel {
         if kind != Kind::Bytes && std::str::from_utf8(payload).is_err() {
             return Err(broken("text that is not UTF-8"));
         }
+        self.count(payload);
         if self.abandoned {
             self.unread_dropped = true;
         } else {
             self.inbox.push(kind, payload, cost, coming);
         }
         Ok(())
+    }
+
+    #[inline]
+    const fn count(&mut self, payload: &[u8]) {
+        self.traffic.messages_received += 1;
+        self.traffic.bytes_received += payload.len() as u64;
     }
 
     /// A whole message in a buffer of its own.
@@ -158,6 +177,7 @@ impl Channel {
         if kind != Kind::Bytes && std::str::from_utf8(&payload).is_err() {
             return Err(broken("text that is not UTF-8"));
         }
+        self.count(&payload);
         if self.abandoned {
             self.unread_dropped = true;
         } else {

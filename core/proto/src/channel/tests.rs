@@ -1,5 +1,7 @@
 //! Two sessions pumped in memory: what one wants to send is handed to the other, in whatever parts.
 
+mod traffic;
+
 use std::time::Duration;
 
 use super::{session::State, *};
