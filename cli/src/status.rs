@@ -156,6 +156,13 @@ fn told(event: &Event, usual: Level) -> Option<Told> {
             let text = format!("could not reach {address}: {error}");
             tell(Level::Everything, "dial_failed", fields, text)
         }
+        Event::Unreachable { address, reason, attempts, .. } => {
+            let fields = json!({
+                "address": address.to_string(), "reason": reason, "attempts": attempts,
+            });
+            let text = format!("found {address}, but could not reach it: {reason}");
+            tell(Level::Usual, "unreachable", fields, text)
+        }
         Event::RemoteOpened { peer, address, .. } => {
             let fields = json!({ "peer": peer.to_string(), "address": address.to_string() });
             let text = format!("remote {} is open at {address}", peer.short());

@@ -68,6 +68,20 @@ pub enum Event {
         /// Why.
         error: Error,
     },
+    /// An address that was found could not be reached.
+    /// Told when its first dial has failed, and again only if it has worked in between or fails for
+    /// another reason; at most 16 addresses at once and then one every 5 s. It is tried again all the
+    /// same, and each try is a [`DialFailed`](Self::DialFailed).
+    Unreachable {
+        /// A subject by which it was found; `None` if it is not discovered any more.
+        subject: Option<Arc<str>>,
+        /// The address.
+        address: Address,
+        /// Why, as far as it is known here; at most 128 bytes.
+        reason: String,
+        /// Dials that have failed since it last worked.
+        attempts: u32,
+    },
     /// A remote is open.
     RemoteOpened {
         /// Who.
@@ -126,6 +140,9 @@ impl fmt::Display for Event {
             Self::DiscoveryFailed { source, error, .. } => write!(f, "{source} failed: {error}"),
             Self::Dialling { address } => write!(f, "dialling {address}"),
             Self::DialFailed { error, .. } => write!(f, "dial failed: {error}"),
+            Self::Unreachable { address, reason, attempts, .. } => {
+                write!(f, "found {address}, but could not reach it: {reason} (try {attempts})")
+            }
             Self::RemoteOpened { peer, address, .. } => write!(f, "remote {peer} at {address}"),
             Self::RemoteEnded { peer, reason, .. } => write!(f, "remote {peer}: {reason}"),
             Self::Refused { peer, address, reason } => {

@@ -34,6 +34,7 @@ pub(super) struct Failed {
 }
 
 impl Failed {
+    /// The reason does not name the address: the log has it, and [`Inner::dial`] adds it to the error.
     pub(super) fn new(failure: Failure, kind: ErrorKind, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         let outcome = Outcome::Failed { kind: failure, reason: reason.clone() };
@@ -65,7 +66,10 @@ impl Inner {
         let (inner, link) = (self.clone(), core.name_link());
         self.tasks.spawn(async move {
             let attempt = inner.attempt(link, dial, address, subjects, by_hand, patience);
-            let Err(Failed { outcome, error }) = attempt.await else { return };
+            let Err(Failed { outcome, mut error }) = attempt.await else { return };
+            if let Outcome::Failed { reason, .. } = &outcome {
+                error = Error::new(error.kind(), format!("{address}: {reason}"));
+            }
             let connecting = {
                 let mut core = inner.core();
                 core.book.handle_dial_ended(dial, outcome.clone(), inner.clock.now());
@@ -93,7 +97,7 @@ impl Inner {
     ) -> Result<(), Failed> {
         let closing = || Failed { outcome: Outcome::Cancelled, error: node_closed() };
         let until = self.clock.now() + patience;
-        let wanted = Wanted { address, subjects: &subjects, by_hand, patience };
+        let wanted = Wanted { dial, address, subjects: &subjects, by_hand, patience };
         // Boxed, so that the task of an open connection does not carry it along.
         let won = self.until_closing(Box::pin(self.race(wanted))).await.ok_or_else(closing)??;
         // What is connected, and shown of the remote, is one transport.
@@ -142,7 +146,7 @@ impl Inner {
                 }
             }
         } else {
-            let reason = format!("{peer} at {address} is not on the list of the setting allow");
+            let reason = format!("{peer} is not on the list of the setting allow");
             (CloseCode::Refused, Failed::new(Failure::Refused, ErrorKind::Refused, reason))
         };
         self.decline(id, address, binding, pipe, *peer, code).await;
@@ -214,5 +218,5 @@ fn not_opened(address: Address, secured: &Secured, reason: &Reason) -> Failed {
         _ => Failure::Unreachable,
     };
     let kind = reason.to_error().map_or(ErrorKind::Closed, |error| error.kind());
-    Failed::new(failure, kind, format!("{address}: {reason}"))
+    Failed::new(failure, kind, reason.to_string())
 }

@@ -246,6 +246,11 @@ impl Inner {
                         self.offer(&mut core, link, &[subject]);
                     }
                 }
+                book::Output::Unreachable { address, subjects, reason, attempts } => {
+                    let mut labels = subjects.iter().filter_map(|key| core.subjects.label(*key));
+                    let subject = labels.next();
+                    self.emit(Event::Unreachable { subject, address, reason, attempts });
+                }
             }
         }
         [core.book.poll_timeout(), core.links.poll_timeout()].into_iter().flatten().min()

@@ -14,9 +14,9 @@ use std::{
 
 use p2pchan_proto::{
     address::Address,
-    book::Failure,
+    book::{self, DialId, Failure},
     error::ErrorKind,
-    race::{Config, Output, Race, Strategy},
+    race::{self, Config, Output, Race, Strategy},
     subject::SubjectKey,
     time::Time,
 };
@@ -38,6 +38,7 @@ pub(super) struct Won {
 
 /// What is to be dialled, and for what.
 pub(super) struct Wanted<'a> {
+    pub(super) dial: DialId,
     pub(super) address: Address,
     pub(super) subjects: &'a [SubjectKey],
     pub(super) by_hand: bool,
@@ -49,6 +50,7 @@ struct Track {
     inner: Arc<Inner>,
     address: Address,
     race: Race,
+    began: Time,
     until: Time,
     connecting: Option<Pending<io::Result<TcpStream>>>,
     tls: Option<Pending<Encrypted>>,
@@ -58,6 +60,8 @@ struct Track {
     probing: Option<Probing>,
     /// What is shown once the race is over.
     finished: Option<(Box<dyn Pipe>, Secured)>,
+    /// What the first packet and its answer took, as far as it was measured.
+    round_trip: Option<Duration>,
     /// Something answered that is not p2pchan.
     stranger: bool,
 }
@@ -73,7 +77,7 @@ enum Input {
 impl Inner {
     /// Dials one address by all transports that it and the settings allow.
     pub(super) async fn race(self: &Arc<Self>, wanted: Wanted<'_>) -> Result<Won, Failed> {
-        let Wanted { address, subjects, by_hand, patience } = wanted;
+        let Wanted { dial, address, subjects, by_hand, patience } = wanted;
         let config = Config {
             address: address.transport,
             allowed: self.settings().transports,
@@ -85,6 +89,7 @@ impl Inner {
             inner: self.clone(),
             address,
             race: Race::new(config, now),
+            began: now,
             until: now + patience,
             connecting: None,
             tls: None,
@@ -92,14 +97,30 @@ impl Inner {
             port: None,
             probing: None,
             finished: None,
+            round_trip: None,
             stranger: false,
         };
         loop {
             if let Some(ended) = track.act(subjects) {
+                self.note_race(dial, &track, &ended);
                 return ended;
             }
             let input = track.next_input().await;
             track.handle(input);
+        }
+    }
+}
+
+impl Inner {
+    /// Puts into the log of the address how each strategy went.
+    fn note_race(&self, dial: DialId, track: &Track, ended: &Result<Won, Failed>) {
+        let book = &mut self.core().book;
+        for race::Tried { strategy, began, ended, verdict } in track.race.log() {
+            let strategy = strategy.name();
+            book.handle_tried(dial, book::Tried { strategy, began, ended, verdict });
+        }
+        if let Ok(won) = ended {
+            book.handle_answered(dial, won.secured.peer, track.round_trip);
         }
     }
 }
@@ -146,7 +167,7 @@ impl Track {
                 Ok(port) => self.port = Some(port),
                 Err(error) => {
                     let now = self.inner.clock.now();
-                    self.race.handle_failed(Strategy::Quic, error.to_string(), now);
+                    self.race.handle_failed(Strategy::Quic, in_words(&error), now);
                 }
             }
         }
@@ -176,10 +197,11 @@ impl Track {
         match input {
             Input::Connected(Ok(stream)) => {
                 self.tls = Some(Box::pin(encrypt(stream, self.inner.tls.clone())));
+                self.round_trip = Some(now - self.began);
                 self.race.handle_tcp_connected(now);
             }
             Input::Connected(Err(error)) => {
-                self.race.handle_failed(Strategy::Tcp, error.to_string(), now);
+                self.race.handle_failed(Strategy::Tcp, in_words(&error), now);
             }
             Input::Encrypted(strategy, Ok(finished)) => {
                 self.finished = Some(finished);
@@ -194,7 +216,7 @@ impl Track {
                         | io::ErrorKind::TimedOut
                         | io::ErrorKind::ConnectionRefused
                 );
-                self.race.handle_failed(strategy, error.to_string(), now);
+                self.race.handle_failed(strategy, in_words(&error), now);
             }
             Input::Answered(observed) => {
                 self.probing = None;
@@ -214,12 +236,10 @@ impl Track {
     }
 
     fn lost(&self, reason: &str) -> Failed {
-        let address = self.address;
         if self.stranger {
-            let reason = format!("{address} does not speak p2pchan: {reason}");
+            let reason = format!("it does not speak p2pchan: {reason}");
             return Failed::new(Failure::NotOurs, ErrorKind::Protocol, reason);
         }
-        let reason = format!("{address} cannot be reached: {reason}");
         let late = self.until <= self.inner.clock.now();
         let kind = if late { ErrorKind::Timeout } else { ErrorKind::Io };
         Failed::new(Failure::Unreachable, kind, reason)
@@ -256,4 +276,10 @@ async fn sleep_until(due: Option<time::Instant>) {
         Some(due) => time::sleep_until(due).await,
         None => pending().await,
     }
+}
+
+/// What the operating system or TLS says, without the number that stands behind the words.
+fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().into()
 }

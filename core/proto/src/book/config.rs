@@ -14,7 +14,7 @@ pub struct Config {
     pub reserve: usize,
     /// Addresses not yet tried that wait per source and subject. Default 64.
     pub pending: usize,
-    /// Addresses remembered in all, about 1 KiB each with a full log. Default 1,024.
+    /// Addresses remembered in all, 2 to 4 KiB each with a full log. Default 1,024.
     pub entries: usize,
     /// The waits after an address could not be reached, before jitter. Default 1 s to 5 min.
     pub backoff: Backoff,
@@ -41,6 +41,8 @@ impl Default for Config {
 
 /// Attempts remembered per address: enough to see a pattern.
 pub(super) const MAX_ATTEMPTS: usize = 8;
+/// Ways remembered per dial: each transport, and what may come beside them.
+pub(super) const MAX_TRIED: usize = 4;
 /// Bytes of a reason that are kept: it may quote what a stranger sent.
 pub(super) const MAX_REASON: usize = 128;
 /// Subjects per address: a HELLO carries no more.

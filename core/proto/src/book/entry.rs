@@ -8,12 +8,14 @@ use super::{
     lanes::{Lane, SourceSet},
     outcome::{Attempt, State},
     random::Random,
+    unreachable::Told,
 };
 use crate::{id::PeerId, subject::SubjectKey, time::Time};
 
 pub(super) struct Entry {
     /// Who found it for which subject. Without a subject it is not dialled.
     pub(super) found: BTreeMap<SubjectKey, SourceSet>,
+    pub(super) first_seen: Time,
     /// When it was last reported: what nobody reports goes first.
     pub(super) seen: Time,
     /// Not dialled before.
@@ -23,6 +25,8 @@ pub(super) struct Entry {
     pub(super) tries: u64,
     /// Whether it ever led to a peer; such addresses are dialled first and forgotten last.
     pub(super) worked: bool,
+    /// Who last answered there.
+    pub(super) peer: Option<PeerId>,
     pub(super) own: bool,
     pub(super) dialling: bool,
     pub(super) link: Option<Link>,
@@ -32,6 +36,7 @@ pub(super) struct Entry {
     pub(super) failures: u32,
     pub(super) failing_since: Option<Time>,
     pub(super) attempts: VecDeque<Attempt>,
+    pub(super) unreachable: Told,
 }
 
 /// The connected peer to whom an address leads.
@@ -53,14 +58,16 @@ pub(super) enum Class {
 }
 
 impl Entry {
-    pub(super) const fn new(now: Time, lot: u64) -> Self {
+    pub(super) fn new(now: Time, lot: u64) -> Self {
         Self {
             found: BTreeMap::new(),
+            first_seen: now,
             seen: now,
             due: now,
             lot,
             tries: 0,
             worked: false,
+            peer: None,
             own: false,
             dialling: false,
             link: None,
@@ -68,6 +75,7 @@ impl Entry {
             failures: 0,
             failing_since: None,
             attempts: VecDeque::new(),
+            unreachable: Told::default(),
         }
     }
 
@@ -148,6 +156,7 @@ impl Entry {
 
     pub(super) fn log(&mut self, attempt: Attempt) {
         self.tries = self.tries.saturating_add(1);
+        self.peer = attempt.peer.or(self.peer);
         if self.attempts.len() == MAX_ATTEMPTS {
             self.attempts.pop_front();
         }
@@ -165,6 +174,7 @@ impl Entry {
         self.worked = true;
         self.failures = 0;
         self.failing_since = None;
+        self.unreachable = Told::default();
         match &self.link {
             // A second dial to an address changes nothing about its link.
             Some(link) if link.peer == peer && !dialled => {}

@@ -22,6 +22,7 @@
 //!   A link that broke starts at the first wait; one that a program ended is left alone for longer.
 //! - **What is forgotten**: at [`Config::entries`], first what never worked; what fails, never worked
 //!   and was not reported for an hour. Nothing that is being dialled or connected.
+//! - **What is told**: that a found address could not be reached, once, and not in floods (`unreachable`).
 //!
 //! [`Schedule`] says when a discovery service is asked.
 //!
@@ -34,6 +35,7 @@ mod backoff;
 mod config;
 mod entry;
 mod lanes;
+mod log;
 mod outcome;
 mod pick;
 mod random;
@@ -41,6 +43,7 @@ mod reach;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod unreachable;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -49,6 +52,7 @@ use std::{
 
 pub use backoff::Backoff;
 pub use config::Config;
+pub use log::Tried;
 pub use outcome::{Attempt, DialId, Failure, Ignored, Known, Noted, Outcome, Output, State};
 pub use schedule::{Action, Pace, Schedule, Step};
 
@@ -56,7 +60,7 @@ use self::{
     backoff::Wait,
     config::{MAX_MANUAL, MAX_MIRRORS, STALE},
     entry::Entry,
-    lanes::{Lane, Lanes, SourceSet},
+    lanes::{Lane, Lanes},
     pick::Passed,
     random::Random,
     reach::{canonical, never_dialled},
@@ -90,6 +94,7 @@ pub struct Book {
     mirrors: VecDeque<Address>,
     /// Outputs other than dials; at most one per address and subject between two polls.
     offers: VecDeque<Output>,
+    telling: unreachable::Pace,
 }
 
 /// A dial on its way or about to start.
@@ -97,6 +102,25 @@ struct Flight {
     address: Address,
     subjects: BTreeSet<SubjectKey>,
     began: Time,
+    patience: Duration,
+    /// How the ways went; at most `MAX_TRIED`.
+    tried: Vec<Tried>,
+    peer: Option<PeerId>,
+    round_trip: Option<Duration>,
+}
+
+impl Flight {
+    const fn new(address: Address, subjects: BTreeSet<SubjectKey>, began: Time) -> Self {
+        Self {
+            address,
+            subjects,
+            began,
+            patience: Duration::ZERO,
+            tried: Vec::new(),
+            peer: None,
+            round_trip: None,
+        }
+    }
 }
 
 impl Book {
@@ -115,6 +139,7 @@ impl Book {
             listeners: BTreeSet::new(),
             mirrors: VecDeque::new(),
             offers: VecDeque::new(),
+            telling: unreachable::Pace::full(),
         }
     }
 
@@ -168,7 +193,7 @@ impl Book {
         }
         let dial = self.name_dial();
         let subjects = subjects.into_iter().collect();
-        self.manual.push_back((dial, Flight { address, subjects, began: now }));
+        self.manual.push_back((dial, Flight::new(address, subjects, now)));
         Ok(dial)
     }
 
@@ -211,11 +236,14 @@ impl Book {
     pub fn handle_dial_ended(&mut self, dial: DialId, outcome: Outcome, now: Time) {
         self.advance(now);
         self.manual.retain(|(waiting, _)| *waiting != dial);
-        let Some(Flight { address, subjects, began }) = self.flights.remove(&dial) else { return };
+        let Some(flight) = self.flights.remove(&dial) else { return };
+        let Flight { address, subjects, began, patience, tried, peer, round_trip } = flight;
         let outcome = outcome.bounded();
+        let peer = outcome.peer().or(peer);
         if let Some(entry) = self.entries.get_mut(&address) {
             entry.dialling = false;
-            entry.log(Attempt { began, ended: now, outcome: outcome.clone() });
+            let outcome = outcome.clone();
+            entry.log(Attempt { began, ended: now, tried, peer, round_trip, outcome });
         }
         match outcome {
             Outcome::Opened(peer) => self.connected(address, peer, Some(subjects)),
@@ -224,6 +252,7 @@ impl Book {
             Outcome::Cancelled => self.cancelled(address),
             Outcome::Failed { kind, .. } => self.failed(address, kind),
         }
+        self.judge(address, patience);
         self.forget_if_useless(address);
     }
 
@@ -259,29 +288,21 @@ impl Book {
         if let Some(offer) = self.offers.pop_front() {
             return Some(offer);
         }
+        if let Some(unreachable) = self.tell_unreachable() {
+            return Some(unreachable);
+        }
         if let Some(output) = self.start_manual() {
             return Some(output);
         }
         let (address, patience) = self.pick()?;
         let dial = self.name_dial();
-        let flight = Flight { address, subjects: BTreeSet::new(), began: self.now };
+        let flight = Flight::new(address, BTreeSet::new(), self.now);
         Some(self.start(dial, flight, patience))
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), once the outputs are drained.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.next_due()
-    }
-
-    /// All addresses with their last dials, for status and events.
-    pub fn attempts(&self) -> impl Iterator<Item = Known<'_>> {
-        self.entries.iter().map(|(&address, entry)| self.view(address, entry))
-    }
-
-    /// What is known of one address.
-    pub fn known(&self, address: Address) -> Option<Known<'_>> {
-        let address = canonical(address);
-        self.entries.get(&address).map(|entry| self.view(address, entry))
+        [self.next_due(), self.next_telling()].into_iter().flatten().min()
     }
 
     /// Time never goes back here, whatever the caller says.
@@ -319,6 +340,7 @@ impl Book {
 
     fn start(&mut self, dial: DialId, mut flight: Flight, patience: Duration) -> Output {
         flight.began = self.now;
+        flight.patience = patience;
         if let Some(entry) = self.entries.get_mut(&flight.address) {
             entry.dialling = true;
             flight.subjects.extend(entry.found.keys());
@@ -368,20 +390,6 @@ impl Book {
         entry.failed(Wait::Failed(kind), &self.config, &mut self.random, self.now);
         if !entry.worked && self.now - entry.seen >= STALE {
             self.entries.remove(&address);
-        }
-    }
-
-    fn view<'a>(&'a self, address: Address, entry: &'a Entry) -> Known<'a> {
-        let sources = entry.found.values().fold(SourceSet::EMPTY, |all, some| all.union(*some));
-        Known {
-            address,
-            sources: sources.iter().map(|source| self.lanes.name(source)).collect(),
-            subjects: entry.found.keys().copied().collect(),
-            seen: entry.seen,
-            tries: entry.tries,
-            worked: entry.worked,
-            state: entry.state(self.now),
-            attempts: entry.attempts.iter().collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::config::MAX_REASON;
+use super::log::{Tried, bound};
 use crate::{address::Address, id::PeerId, subject::SubjectKey, time::Time};
 
 /// The number of one dial. Never used twice by a book.
@@ -32,6 +32,17 @@ pub enum Output {
         /// The subject.
         subject: SubjectKey,
     },
+    /// A found address could not be reached: worth an event. It is tried again all the same.
+    Unreachable {
+        /// The address.
+        address: Address,
+        /// The subjects by which it was found, sorted; at least one.
+        subjects: Vec<SubjectKey>,
+        /// What a person reads, at most 128 bytes.
+        reason: String,
+        /// Dials that have failed since it last worked.
+        attempts: u32,
+    },
 }
 
 /// How a dial ended.
@@ -55,11 +66,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub(super) const fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Opened(peer) | Self::Duplicate(peer) => Some(*peer),
+            _ => None,
+        }
+    }
+
     /// The same with a reason of bounded length.
     pub(super) fn bounded(mut self) -> Self {
         if let Self::Failed { reason, .. } = &mut self {
-            reason.truncate(reason.floor_char_boundary(MAX_REASON));
-            reason.shrink_to_fit();
+            bound(reason);
         }
         self
     }
@@ -136,6 +153,12 @@ pub struct Attempt {
     pub began: Time,
     /// When it ended.
     pub ended: Time,
+    /// The ways that were tried; at most 4.
+    pub tried: Vec<Tried>,
+    /// Who answered, if anybody proved an identity.
+    pub peer: Option<PeerId>,
+    /// How long the network took for a packet there and one back; `None` if it was not measured.
+    pub round_trip: Option<Duration>,
     /// How.
     pub outcome: Outcome,
 }
@@ -167,14 +190,18 @@ pub struct Known<'a> {
     pub address: Address,
     /// The names of the discovery services that found it.
     pub sources: Vec<&'a str>,
-    /// The subjects by which it was found, sorted.
-    pub subjects: Vec<SubjectKey>,
+    /// The subjects by which it was found, sorted, and who found it for each.
+    pub found: Vec<(SubjectKey, Vec<&'a str>)>,
+    /// When it was first reported, or asked for.
+    pub first_seen: Time,
     /// When it was last reported, or asked for.
     pub seen: Time,
     /// Dials that ended.
     pub tries: u64,
     /// Whether it ever led to a peer.
     pub worked: bool,
+    /// Who last answered there, if anybody proved an identity.
+    pub peer: Option<PeerId>,
     /// What it is doing.
     pub state: State,
     /// The last dials, oldest first, at most 8.

@@ -9,8 +9,9 @@ fn what_several_services_find_for_several_subjects_is_one_address() {
     assert_eq!(book.handle_candidate(local(1), "seeds", ONE, at(3)), Noted::Further);
     let known = book.known(local(1)).unwrap();
     assert_eq!(known.sources, ["lan", "seeds"]);
-    assert_eq!(known.subjects, [ONE, TWO]);
-    assert_eq!(known.seen, at(3));
+    let found = [(ONE, vec!["seeds"]), (TWO, vec!["lan", "seeds"])];
+    assert_eq!(known.found, found);
+    assert_eq!((known.first_seen, known.seen), (at(0), at(3)));
     assert_eq!(known.state, State::Waiting);
     assert_eq!(book.attempts().count(), 1);
     assert_eq!(dial(&mut book).subjects, [ONE, TWO]);
@@ -195,7 +196,7 @@ fn stopping_a_subject_forgets_what_was_found_only_for_it_unless_it_worked() {
     book.handle_subject_stopped(ONE);
     book.handle_link_closed(peer(1), false, at(1));
     assert_eq!(book.known(local(1)).unwrap().state, State::Idle);
-    assert_eq!(book.known(local(2)).unwrap().subjects, [TWO]);
+    assert_eq!(book.known(local(2)).unwrap().found, [(TWO, vec!["lan"])]);
     assert!(book.known(local(3)).is_none());
     let asked = dial(&mut book);
     assert_eq!((asked.address, asked.subjects), (local(2), vec![TWO]));
@@ -366,6 +367,7 @@ fn the_log_of_an_address_keeps_the_last_eight_dials_with_their_reasons() {
         let reason = format!("try {number} {}", "é".repeat(200));
         let outcome = Outcome::Failed { kind: Failure::Unreachable, reason };
         book.handle_dial_ended(asked.dial, outcome, now + secs(1));
+        assert_eq!(dials(&mut book), []);
     }
     let known = book.known(local(1)).unwrap();
     assert_eq!((known.tries, known.worked, known.attempts.len()), (10, false, 8));

@@ -134,7 +134,7 @@ fn sources_and_the_subjects_of_a_source_take_turns() {
     for _ in 0..8 {
         let asked = dial(&mut book);
         let known = book.known(asked.address).unwrap();
-        *served.entry((known.sources[0].to_owned(), known.subjects[0])).or_insert(0) += 1;
+        *served.entry((known.sources[0].to_owned(), known.found[0].0)).or_insert(0) += 1;
         book.handle_dial_ended(asked.dial, failed(Failure::NotOurs), at(0));
     }
     let served: Vec<_> = served.into_values().collect();

@@ -3,8 +3,10 @@
 mod candidates;
 mod dials;
 mod flood;
+mod log;
 mod properties;
 mod schedule;
+mod unreachable;
 mod waits;
 
 use std::time::Duration;
@@ -62,6 +64,7 @@ fn drain(book: &mut Book) -> (Vec<Asked>, Vec<(PeerId, SubjectKey)>) {
                 dials.push(Asked { dial, address, subjects, patience });
             }
             Output::Offer { peer, subject } => offers.push((peer, subject)),
+            Output::Unreachable { .. } => {}
         }
     }
     (dials, offers)

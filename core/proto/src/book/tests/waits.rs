@@ -68,6 +68,7 @@ fn being_reported_again_does_not_shorten_a_wait() {
     let mut book = found();
     let asked = dial(&mut book);
     book.handle_dial_ended(asked.dial, failed(Failure::Unreachable), at(0));
+    assert_eq!(dials(&mut book), []);
     let due = book.poll_timeout();
     for source in ["lan", "seeds"] {
         book.handle_candidate(local(1), source, ONE, at(0));
