@@ -16,6 +16,9 @@
 //! never a QUIC handshake of 1,200-byte packets. Probes go out after 0, 0.3, 1, 3, 8 and 15 s, until
 //! one is answered or QUIC starts; two that find each other meanwhile open their NATs for each other.
 //!
+//! Who answers neither is given up sooner when TCP has failed: 1.5 s after that if the address was found,
+//! and 5 s if it was given by hand.
+//!
 //! A race ends with [`Output::Won`] or [`Output::Lost`]; nothing follows it. It is lost when all that
 //! is allowed has failed, and at the end of [`Config::patience`].
 //!
@@ -44,6 +47,11 @@ const GRACE: Duration = Duration::from_millis(25);
 /// How long TLS over TCP may take before QUIC tries too: something that takes all TCP connections
 /// and says nothing may stand in between.
 const STALLED: Duration = Duration::from_secs(1);
+/// How long an answer to probes is still waited for when TCP has failed: most such addresses are those of
+/// programs that have gone, and somebody else waits to be dialled. Three probes have gone out by then.
+const AFTER_TCP: Duration = Duration::from_millis(1500);
+/// The same for QUIC itself, towards an address given by hand.
+const QUIC_AFTER_TCP: Duration = Duration::from_secs(5);
 /// Bytes of a reason that are kept: it may quote what a stranger sent.
 const MAX_REASON: usize = 128;
 const SILENCE: &str = "no answer to probes";
@@ -139,6 +147,8 @@ pub struct Race {
     tcp: Leg,
     quic: Leg,
     tcp_connected: Option<Time>,
+    /// When QUIC itself started, which may be later than its first probe.
+    quic_started: Option<Time>,
     /// When a probe was answered, and from where the other side saw it come.
     answered: Option<(Time, SocketAddr)>,
     /// How many of [`PROBES`] are sent or were missed.
@@ -190,6 +200,7 @@ impl Race {
             tcp: leg(tcp),
             quic: leg(quic),
             tcp_connected: None,
+            quic_started: None,
             answered: None,
             probes: 0,
             over: false,
@@ -298,7 +309,7 @@ impl Race {
             self.send_probe();
         }
         if is_due(self.silence_due()) {
-            self.end(Strategy::Quic, SILENCE.into());
+            self.give_up_quic();
         }
         if self.tcp.is_over() && self.quic.is_over() {
             self.lose();
@@ -329,11 +340,27 @@ impl Race {
         Some(self.began + Duration::from_millis(*after))
     }
 
-    /// When no answer is expected any more.
+    /// When no answer, to probes or to QUIC, is expected any more.
     fn silence_due(&self) -> Option<Time> {
-        let waits = !self.quic.is_over() && !self.quic.started && self.answered.is_none();
-        let last = Duration::from_millis(PROBES[PROBES.len() - 1]);
-        waits.then(|| self.began + last + LAST_ANSWER)
+        if self.quic.is_over() || self.answered.is_some() {
+            return None;
+        }
+        let tcp_failed = self.tcp.ended.as_ref().map(|(at, _)| *at);
+        if self.quic.started {
+            let started = self.quic_started.max(tcp_failed);
+            return tcp_failed.and(started).map(|since| since + QUIC_AFTER_TCP);
+        }
+        let last = self.began + Duration::from_millis(PROBES[PROBES.len() - 1]) + LAST_ANSWER;
+        Some(tcp_failed.map_or(last, |failed| last.min(failed + AFTER_TCP)))
+    }
+
+    /// Nobody has answered in time.
+    fn give_up_quic(&mut self) {
+        if self.quic.started {
+            self.stop(Strategy::Quic, format!("no connection within {QUIC_AFTER_TCP:?}"));
+        } else {
+            self.end(Strategy::Quic, SILENCE.into());
+        }
     }
 
     fn until(&self) -> Time {
@@ -343,6 +370,9 @@ impl Race {
     fn start(&mut self, strategy: Strategy) {
         let now = self.now;
         self.leg_mut(strategy).start(now);
+        if strategy == Strategy::Quic {
+            self.quic_started = Some(now);
+        }
         self.outputs.push_back(match strategy {
             Strategy::Tcp => Output::StartTcp,
             Strategy::Quic => Output::StartQuic,

@@ -200,10 +200,33 @@ fn every_rule_of_the_race_holds() {
                 "0 probe",
                 "300 probe",
                 "1000 probe",
-                "3000 probe",
-                "8000 probe",
-                "15000 probe",
-                "20000 lost: tcp: connection refused; quic: no answer to probes",
+                "1540 lost: tcp: connection refused; quic: no answer to probes",
+            ],
+        ),
+        // The same by hand: QUIC has a little longer.
+        (
+            ANY,
+            HAND,
+            &[(40, refused), (20_000, Pass)],
+            &[
+                "0 tcp",
+                "0 probe",
+                "40 quic",
+                "5040 cancel quic",
+                "5040 lost: tcp: connection refused; quic: no connection within 5s",
+            ],
+        ),
+        // Who has answered a probe is there: QUIC has all the time.
+        (
+            ANY,
+            FOUND,
+            &[(40, refused), (50, Answered), (20_000, Pass)],
+            &[
+                "0 tcp",
+                "0 probe",
+                "50 quic",
+                "20000 cancel quic",
+                "20000 lost: tcp: connection refused; quic: no connection within 20s",
             ],
         ),
         // Both fail.
@@ -288,7 +311,7 @@ fn a_short_patience_ends_the_race_and_a_long_one_ends_with_the_last_answer_that_
         done.last().unwrap().starts_with("3000 lost: tcp: no connection within 3s"),
         "{done:?}"
     );
-    let done = run(with(300), &[(100, Failed(Tcp, "refused")), (99_000, Pass)]);
+    let done = run(with(300), &[(19_000, Failed(Tcp, "refused")), (99_000, Pass)]);
     assert_eq!(done.last().unwrap(), "20000 lost: tcp: refused; quic: no answer to probes");
     // While TCP is under way, the silence of the probes is no reason to give up.
     let done = run(with(300), &[(99_000, Pass), (99_001, Secured(Tcp))]);

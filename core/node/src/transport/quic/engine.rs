@@ -63,19 +63,19 @@ impl Engine {
         self.endpoint.wait_idle().await;
     }
 
-    /// Connects; the caller bounds the time. A future that is dropped leaves nothing behind: what was
+    /// Connects to an address, or to what a path of the port names; the caller bounds
+    /// the time. A future that is dropped leaves nothing behind: what was
     /// begun is closed.
     pub(crate) async fn dial(&self, address: SocketAddr) -> io::Result<(Box<dyn Pipe>, Secured)> {
-        let path = self.port.open_path(address).ok_or_else(too_many)?;
         // Raw keys have no names; the name is never sent (SNI is off).
         let connecting = self
             .endpoint
-            .connect_with(self.configs.client.clone(), path.name(), "p2pchan")
+            .connect_with(self.configs.client.clone(), address, "p2pchan")
             .map_err(io::Error::other)?;
         let connection = finish(connecting).await?;
         let secured = secured(&connection)?;
         let streams = connection.open_bi().await?;
-        Ok((Box::new(QuicPipe::new(connection, streams, path)), secured))
+        Ok((Box::new(QuicPipe::new(connection, streams)), secured))
     }
 
     /// The next connection that somebody begins; `None` once the engine is closed.
@@ -91,10 +91,6 @@ impl Engine {
         drop(self);
         runtime.end().await;
     }
-}
-
-fn too_many() -> io::Error {
-    io::Error::other("this port has as many connections as it can")
 }
 
 async fn finish(connecting: Connecting) -> io::Result<quinn::Connection> {
@@ -128,11 +124,10 @@ impl Incoming {
     /// Runs the handshake up to the stream that the dialler opens with its first frame. The caller
     /// bounds the time.
     pub(crate) async fn handshake(self) -> io::Result<(Box<dyn Pipe>, Secured)> {
-        let path = self.port.hold_path(self.connection.remote_address()).ok_or_else(too_many)?;
         let connection = finish(self.connection.accept()?).await?;
         let secured = secured(&connection)?;
         let streams = connection.accept_bi().await?;
-        Ok((Box::new(QuicPipe::new(connection, streams, path)), secured))
+        Ok((Box::new(QuicPipe::new(connection, streams)), secured))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use quinn::{Connection, ReadError, RecvStream, SendStream, StoppedError, VarInt};
 
-use crate::transport::{BATCH, Pipe, Secured, buffer, raw_key::peer_id, udp::Path};
+use crate::transport::{BATCH, Pipe, Secured, buffer, raw_key::peer_id};
 use p2pchan_proto::channel::EXPORTER_LABEL;
 
 /// The code that QUIC closes with when all that was to be said was said in frames.
@@ -21,8 +21,6 @@ pub(super) struct QuicPipe {
     connection: Connection,
     send: SendStream,
     receive: RecvStream,
-    /// Kept while packets are to reach the peer.
-    _path: Path,
     /// Sealed bytes that the engine has not taken; a batch at most, see [`Pipe::seal`].
     outgoing: Vec<u8>,
     taken: usize,
@@ -31,13 +29,9 @@ pub(super) struct QuicPipe {
 }
 
 impl QuicPipe {
-    pub(super) fn new(
-        connection: Connection,
-        (send, receive): (SendStream, RecvStream),
-        path: Path,
-    ) -> Self {
+    pub(super) fn new(connection: Connection, (send, receive): (SendStream, RecvStream)) -> Self {
         let outgoing = Vec::new();
-        Self { connection, send, receive, _path: path, outgoing, taken: 0, delivered: None }
+        Self { connection, send, receive, outgoing, taken: 0, delivered: None }
     }
 }
 

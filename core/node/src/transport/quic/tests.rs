@@ -176,9 +176,8 @@ async fn a_path_can_be_led_elsewhere_under_a_live_connection() {
         let address = socket.local_addr().unwrap();
         ways.push((address, tokio::spawn(forward(socket, far.address()))));
     }
-    // The dial takes the same path, as the address is the same.
     let path = near.engine.port().open_path(ways[0].0).unwrap();
-    let ((mut pipe, _), (mut other, _)) = connect(&near, &far, ways[0].0).await;
+    let ((mut pipe, _), (mut other, _)) = connect(&near, &far, path.name()).await;
     // The first way is cut for good; everything goes over the second one.
     ways[0].1.abort();
     assert!(path.reroute(ways[1].0));

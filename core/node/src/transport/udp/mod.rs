@@ -9,9 +9,9 @@
 //! (GRO), whatever protocol they speak, so they are looked at one by one; and it may cut one large
 //! buffer into datagrams when sending (GSO), which passes through untouched.
 //!
-//! The engine knows its peers by names that look like addresses, and the port has the table of what
-//! they mean ([`PathTable`](p2pchan_proto::datagram::paths::PathTable)): a live connection can be led
-//! elsewhere ([`Path::reroute`]) by whoever has the authority to say so, without the engine noticing.
+//! The engine may know a peer by a name that looks like an address, and the port has the table of what
+//! such names mean ([`PathTable`](p2pchan_proto::datagram::paths::PathTable)): a live connection can be
+//! led elsewhere (`Path::reroute`) by whoever has the authority to say so, without the engine noticing.
 //!
 //! The system's socket can be exchanged for another one under live connections ([`Port::swap`]):
 //! all that uses the port moves together.
@@ -28,5 +28,5 @@ mod sort;
 mod tests;
 
 pub(crate) use live::bind;
-pub(crate) use port::{Path, Port};
+pub(crate) use port::Port;
 pub(crate) use sort::{Packet, Queue, Queues, queue};
