@@ -351,8 +351,12 @@ impl Session {
         number / 2 < self.opened[usize::from(number % 2 == 1)]
     }
 
-    /// Asks whether the peer is there; [`Event::Pong`] is the answer.
+    /// Asks whether the peer is there; [`Event::Pong`] is the answer. Does nothing unless the
+    /// connection is open: before and after, PING has no place.
     pub fn ping(&mut self, now: Time) {
+        if self.state != State::Open {
+            return;
+        }
         let number = self.liveness.ping(now);
         push_frame(&mut self.control, FrameType::Ping, &number.to_be_bytes());
     }

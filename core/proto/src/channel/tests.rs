@@ -682,6 +682,19 @@ fn too_many_pings_in_a_minute_end_the_connection() {
 }
 
 #[test]
+fn no_ping_goes_out_before_the_handshake_is_over_or_after_the_end() {
+    let mut pair = Pair::new(&[1], &[1]);
+    pair.dialler.ping(pair.now);
+    pair.acceptor.ping(pair.now);
+    pair.pump();
+    assert_eq!((pair.dialler.closed(), pair.acceptor.closed()), (None, None));
+    pair.dialler.close(CloseCode::Normal, "");
+    pair.dialler.ping(pair.now);
+    let last = pair.dialler.poll_transmit(pair.now).unwrap();
+    assert_eq!(last.bytes, [2, FrameType::Close as u8, 0]);
+}
+
+#[test]
 fn a_peer_whose_window_fits_no_block_is_refused() {
     let mut pair = Pair::with(Config { window: MIN_WINDOW - 1, ..config() }, &[1], &[1]);
     pair.pump();

@@ -36,6 +36,23 @@ impl Close {
         let code = reader.varint()?;
         let message = reader.rest();
         let message = &message[..message.len().min(MAX_CLOSE_MESSAGE)];
-        Ok(Self { code, message: String::from_utf8_lossy(message).into_owned() })
+        let mut message = String::from_utf8_lossy(message).into_owned();
+        // Mending makes up to three bytes of one.
+        message.truncate(message.floor_char_boundary(MAX_CLOSE_MESSAGE));
+        Ok(Self { code, message })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_never_longer_than_255_bytes_however_much_of_it_is_mended() {
+        for message in [[0xff; 255], [b'x'; 255]] {
+            let read = Close::decode(&[&[0][..], &message, b"more"].concat()).unwrap();
+            assert_eq!(read.message.len(), MAX_CLOSE_MESSAGE);
+            assert_eq!(Close::decode(&read.encode()), Ok(read));
+        }
     }
 }
