@@ -11,6 +11,8 @@ SHELL := /bin/sh
 CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Of each target of `make fuzz`.
+SECONDS ?= 60
 MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 # The version that is installed where there is none.
@@ -26,7 +28,7 @@ help: ## Lists the targets
 
 ## What users want
 
-.PHONY: build demo bench doc install uninstall clean
+.PHONY: build demo bench fuzz doc install uninstall clean
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
@@ -37,6 +39,10 @@ demo: ## Shows the main job, without any network: two processes find each other 
 
 bench: ## Measures speed, each figure beside raw TCP in the same run
 	$(CARGO) run --release -p p2pchan-bench --
+
+fuzz: ## Throws arbitrary bytes at the protocol, SECONDS (60) for each target; needs nightly Rust
+	$(CARGO) test -p p2pchan-fuzz
+	tests/fuzz/run $(SECONDS)
 
 doc: ## Builds the documentation of the Rust interface: target/doc/p2pchan
 	$(CARGO) doc --workspace --no-deps

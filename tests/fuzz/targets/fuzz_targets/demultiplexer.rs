@@ -1,0 +1,4 @@
+//! See `p2pchan_fuzz::demultiplexer`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| p2pchan_fuzz::demultiplexer(bytes));
