@@ -130,9 +130,10 @@ async fn a_subject_that_only_one_side_has_stays_its_own() {
 async fn connect_returns_one_remote_and_gives_the_others_to_next_remote() {
     let near = start(listening()).await;
     let far = start(Node::builder()).await;
-    for node in [&near, &far] {
-        node.discover_topic(SECOND).unwrap();
-        node.discover_topic(THIRD).unwrap();
+    for topic in [SECOND, THIRD] {
+        // Whoever is asked has them all first: it answers with what it has when it is asked.
+        within(near.discover_topic(topic).unwrap().flushed()).await.unwrap();
+        far.discover_topic(topic).unwrap();
     }
     let first = within(far.connect(near.addresses()[0])).await.unwrap();
     let mut subjects = vec![first.subject().to_owned()];
