@@ -165,6 +165,12 @@ fn handshakes() -> Vec<Seed> {
             "long_messages",
             &[&[4, 0xfd, 0xf0, 1], &[4, 0xff, 0xff, 1], all, &[OTHER | 5], back, all],
         ),
+        // Sixteen frames of 16 KiB are the window to the byte.
+        open("whole_window", &[&[4, 0x3f, 0xfb, 1].repeat(17), all, &[OTHER | 5], back, all]),
+        open(
+            "whole_window_in_parts",
+            &[&[4, 0x3f, 0xfb, 1].repeat(17), &[0, 0x13, 0x88].repeat(60), &[OTHER | 5], back, all],
+        ),
         open("end", &[&[4, 0, 9, 1], &[9], all, &[OTHER | 5], back, all]),
         open("both_end", &[&[9, OTHER | 9], all, back, all, back]),
         open("abandoned", &[&[4, 0, 9, 1], all, &[OTHER | 10, 0], back, all]),

@@ -22,6 +22,7 @@ const MOST_SAID: usize = 2 << 20;
 pub fn handshake(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let mut world = World::new(input.byte(), input.byte());
+    world.gather(0);
     for _ in 0..MOST_STEPS {
         if input.is_empty() {
             break;
