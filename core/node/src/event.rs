@@ -24,11 +24,23 @@ pub enum Event {
         /// Where.
         address: Address,
     },
+    /// The node accepts no more connections here; those that it accepted live on.
+    NotListening {
+        /// Where.
+        address: Address,
+    },
     /// A discovery service opened a socket of its own.
     Opened {
         /// The service.
         source: Arc<str>,
         /// The socket, such as `udp://0.0.0.0:6881`.
+        socket: String,
+    },
+    /// A discovery service closed its socket.
+    Closed {
+        /// The service.
+        source: Arc<str>,
+        /// The socket.
         socket: String,
     },
     /// Others can find this node for the subject through this service.
@@ -134,6 +146,8 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening { address } => write!(f, "listening on {address}"),
+            Self::NotListening { address } => write!(f, "listening on {address} no more"),
+            Self::Closed { source, socket } => write!(f, "{source} closed {socket}"),
             Self::Opened { source, socket } => write!(f, "{source} opened {socket}"),
             Self::Announced { source, .. } => write!(f, "announced through {source}"),
             Self::Found { source, address, .. } => write!(f, "{source} found {address}"),

@@ -16,7 +16,6 @@ use tokio::{
 use super::{
     Handle, Node,
     inner::{Inner, Parts},
-    services::{Named, Opened},
 };
 use crate::{
     discovery::DiscoveryService, identity::Identity, runtime::library_runtime,
@@ -34,6 +33,9 @@ pub struct Newcomer {
     /// The address that was dialled, or the one that the peer dialled from.
     pub address: Address,
 }
+
+/// Remotes that may wait for the program: the largest `limits.waiting`, as that may change.
+const MAX_WAITING: usize = 4096;
 
 pub(super) type RefuseHook = Arc<dyn Fn(&Newcomer) -> bool + Send + Sync>;
 
@@ -102,31 +104,13 @@ impl Builder {
     async fn start_on(self, runtime: runtime::Handle, settings: Settings) -> Result<Node, Error> {
         let identity = identity(&settings.identity)?;
         let tls = TlsConfigs::new(&identity)?;
-        let (incoming, remotes) = mpsc::channel(settings.limits.waiting);
+        let (incoming, remotes) = mpsc::channel(MAX_WAITING);
         let id = identity.id();
         let parts = Parts { id, settings, tls, refuse: self.refuse, incoming, runtime };
         let inner = Inner::new(parts)?;
-        inner.open(self.services).await?;
+        inner.open(self.changes, self.services).await?;
         inner.drive_plans();
         Ok(Node { handle: Arc::new(Handle { inner, incoming: Mutex::new(remotes) }) })
-    }
-}
-
-impl Inner {
-    /// Opens what the settings name. If something cannot be opened, nothing is left open.
-    async fn open(self: &Arc<Self>, own: Vec<Arc<dyn DiscoveryService>>) -> Result<(), Error> {
-        let settings = self.settings();
-        let mut listeners = self.listeners.lock().await;
-        let bound = settings.listen.iter().map(|wanted| self.bind(wanted));
-        let bound = bound.collect::<Result<Vec<_>, _>>()?;
-        let mut services: Vec<_> = own.into_iter().map(Opened::of_program).collect();
-        for named in Named::wanted(&settings) {
-            services.push(Opened::open(named).await?);
-        }
-        listeners.extend(bound.into_iter().map(|bound| self.begin_to_listen(bound)));
-        self.publish_listening(&listeners);
-        self.add_services(services);
-        Ok(())
     }
 }
 

@@ -23,16 +23,20 @@ use p2pchan_proto::{
 };
 use tokio::{
     runtime,
-    sync::{Notify, broadcast, mpsc, oneshot, watch},
+    sync::{
+        Notify, Semaphore, broadcast,
+        mpsc::{self, error::TrySendError},
+        oneshot, watch,
+    },
 };
 
 use super::{
     builder::RefuseHook,
-    listeners::Listener,
     ports::Ports,
     probes::Probes,
     services::{Service, Services},
     subjects::{Derivation, Subjects},
+    update::{MAX_UPDATES, Open},
 };
 use crate::{
     clock::Clock,
@@ -57,7 +61,9 @@ pub(super) struct Inner {
     /// Where the node accepts connections now.
     pub(super) listening: watch::Sender<Arc<[Address]>>,
     /// Whoever changes what is open holds this to the end, so one change comes after the other.
-    pub(super) listeners: tokio::sync::Mutex<Vec<Listener>>,
+    pub(super) open: tokio::sync::Mutex<Open>,
+    /// Places for changes that wait for it.
+    pub(super) updates: Arc<Semaphore>,
     pub(super) refuse: Option<RefuseHook>,
     pub(super) runtime: runtime::Handle,
     pub(super) tasks: Tasks,
@@ -143,7 +149,8 @@ impl Inner {
             settings: watch::channel(Arc::new(settings)).0,
             tls,
             listening: watch::channel(Arc::default()).0,
-            listeners: tokio::sync::Mutex::default(),
+            open: tokio::sync::Mutex::default(),
+            updates: Arc::new(Semaphore::new(MAX_UPDATES)),
             refuse,
             tasks: Tasks::new(runtime.clone()),
             runtime,
@@ -163,6 +170,18 @@ impl Inner {
     /// The settings of this moment.
     pub(super) fn settings(&self) -> Arc<Settings> {
         self.settings.borrow().clone()
+    }
+
+    /// Replaces the settings, also for what is running. What is open does not change by that.
+    pub(super) fn set_settings(&self, settings: Settings) {
+        let mut core = self.core();
+        core.configure(&settings);
+        self.budget.resize(settings.limits.reassembly as u64);
+        self.settings.send_replace(Arc::new(settings));
+        let config = self.session_config();
+        for link in core.table.values() {
+            link.command(|shared| shared.session.set_config(config.clone()));
+        }
     }
 
     /// What a connection that begins now is made with.
@@ -352,12 +371,15 @@ impl Inner {
 
     fn hand_over(&self, core: &Core, remote: Remote) {
         let Some(incoming) = &core.incoming else { return };
-        if let Err(error) = incoming.try_send(remote) {
-            let remote = error.into_inner();
-            let reason = format!(
-                "{} remotes wait for the program already; see limits.waiting",
-                self.settings().limits.waiting
-            );
+        let limit = self.settings().limits.waiting;
+        let waiting = incoming.max_capacity() - incoming.capacity();
+        let refused = match remote {
+            remote if waiting >= limit => Some(remote),
+            remote => incoming.try_send(remote).err().map(TrySendError::into_inner),
+        };
+        if let Some(remote) = refused {
+            let reason =
+                format!("{waiting} remotes wait for the program already; see limits.waiting");
             self.emit(Event::Refused { peer: remote.peer(), address: remote.address(), reason });
             remote.refuse();
         }
@@ -397,6 +419,15 @@ impl Inner {
         self.close_ports().await;
         self.close_services().await;
         self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Core {
+    /// Lets the machines work with other settings from now on.
+    pub(super) fn configure(&mut self, settings: &Settings) {
+        self.links.set_cap(settings.limits.remotes);
+        self.admission.set_cap(settings.limits.unproven);
+        self.book.set_config(book_config(settings));
     }
 }
 

@@ -37,7 +37,15 @@ enum Quic {
     Again(OpenPort),
 }
 
-#[expect(dead_code, reason = "listeners are not yet closed one by one")]
+impl Bound {
+    /// Closes it. Ready when its ports are free.
+    pub(super) async fn close(self) {
+        if let Some(Quic::New(port)) = self.quic {
+            port.close().await;
+        }
+    }
+}
+
 /// An open listener. Dropping it closes it soon; [`stop`](Self::stop) waits for that.
 pub(super) struct Listener {
     /// As the settings write it.
@@ -49,7 +57,6 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    #[expect(dead_code, reason = "listeners are not yet closed one by one")]
     /// Ready when nobody is let in any more. Connections that it accepted live on; those of QUIC keep
     /// their socket until the last one has ended.
     pub(super) async fn stop(&self) {
@@ -62,13 +69,17 @@ impl Inner {
     /// Opens a socket for each transport that a listen address names.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] naming the address, if it cannot be had. Nothing is open then.
+    /// [`ErrorKind::Io`] naming the key and the address, if it cannot be had. Nothing is open then.
     pub(super) fn bind(&self, wanted: &ListenAddress) -> Result<Bound, Error> {
         if let Some(bound) = self.bind_again(wanted) {
             return Ok(bound);
         }
-        let failed = |error: io::Error| Error::new(ErrorKind::Io, format!("{wanted}: {error}"));
-        let sockets = Sockets::open(wanted)?;
+        let failed = |error: io::Error| {
+            Error::new(ErrorKind::Io, format!("setting listen = {wanted}: {error}"))
+        };
+        let sockets = Sockets::open(wanted).map_err(|error| {
+            Error::new(error.kind(), format!("setting listen: {}", error.message()))
+        })?;
         let addresses = sockets.addresses().map_err(failed)?;
         let quic = sockets.udp.map(|udp| self.ports.start(udp)).transpose().map_err(failed)?;
         let quic = quic.map(Quic::New);
@@ -89,6 +100,15 @@ impl Inner {
             addresses.insert(0, Address::tcp(port.address));
         }
         Some(Bound { wanted: wanted.clone(), addresses, tcp, quic: Some(Quic::Again(port)) })
+    }
+
+    /// Opens again what was closed: at the same port, or, if somebody else has that by now, at
+    /// another one that the address names.
+    pub(super) fn bind_closed(&self, closed: &Listener) -> Result<Bound, Error> {
+        let Listener { wanted, addresses, .. } = closed;
+        let Some(address) = addresses.first() else { return self.bind(wanted) };
+        let same = self.bind(&wanted.with_port(address.socket.port()));
+        Ok(Bound { wanted: wanted.clone(), ..same.or_else(|_| self.bind(wanted))? })
     }
 
     /// Lets people in.
@@ -149,6 +169,9 @@ impl Inner {
             return;
         }
         core.book.handle_own_addresses(addresses.iter().copied());
+        for address in before.iter().filter(|address| !addresses.contains(address)) {
+            self.emit(Event::NotListening { address: *address });
+        }
         for address in addresses.iter().filter(|address| !before.contains(address)) {
             self.emit(Event::Listening { address: *address });
         }

@@ -5,6 +5,7 @@
 //! - `builder`: settings in, a running node out.
 //! - `inner`: what all tasks of a node share, and how decisions of the machines become actions.
 //! - `listeners`, `services`: tables of what the settings have opened.
+//! - `update`: other settings for a node that runs.
 //! - `accept`, `dial`: connections in and out, up to the handshake; `race`: TCP against QUIC.
 //! - `ports`: UDP ports; `probes`: asking whether a member is at an address.
 //! - `link_events`: what happens on open connections.
@@ -23,6 +24,7 @@ mod race;
 mod search;
 mod services;
 mod subjects;
+mod update;
 
 use std::{fmt, sync::Arc};
 
@@ -33,6 +35,7 @@ use p2pchan_proto::{
     address::Address,
     error::{Error, ErrorKind},
     id::PeerId,
+    settings::Changes,
     subject::SubjectName,
 };
 use tokio::sync::Mutex;
@@ -99,6 +102,32 @@ impl Node {
     /// addresses of its family: `0.0.0.0` for IPv4, `[::]` for IPv6.
     pub fn addresses(&self) -> Vec<Address> {
         self.handle.inner.listening.borrow().to_vec()
+    }
+
+    /// The settings of this moment: every key with its value, null where nothing is set. They hold the
+    /// seed if `identity` is one; debug output does not show it.
+    pub fn settings(&self) -> Changes {
+        self.handle.inner.settings().to_changes()
+    }
+
+    /// Changes the settings while the node runs; null takes back what the program has set, so that the
+    /// default counts. Everything is checked first. Then what the settings name no more is closed, and
+    /// what is new is opened; whatever stays is not touched: listeners that stay accept on, remotes
+    /// live on, also those that came through a listener that is closed, and those of peers that
+    /// `allow` does not name any more. Limits and timeouts apply at once, but `limits.message`,
+    /// `limits.window` and `limits.channels` only to connections that begin from now on.
+    ///
+    /// One update is made after the other. If the future is dropped, the update goes on all the same.
+    /// It may be called from anywhere, also from hooks and discovery services.
+    ///
+    /// # Errors
+    /// Each leaves everything as it was. [`ErrorKind::Settings`] naming the key, the value and what is
+    /// allowed, for an unknown key the nearest one, and for a key that cannot change while the node
+    /// runs what to do; [`ErrorKind::Io`] naming the key and the value if something new cannot be
+    /// opened (should something that was closed for it not open again, the message says so too);
+    /// [`ErrorKind::Refused`] if 64 updates wait already; [`ErrorKind::Closed`] once the node closes.
+    pub async fn update(&self, changes: Changes) -> Result<(), Error> {
+        self.handle.inner.update(changes).await
     }
 
     /// Announces a subject (1 to 256 bytes of UTF-8 without NUL), and looks for others who have it.

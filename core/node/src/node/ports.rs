@@ -43,6 +43,12 @@ pub(super) struct Unserved {
     queue: Queue,
 }
 
+impl Unserved {
+    pub(super) async fn close(self) {
+        self.engine.close().await;
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// The settings name it: it accepts.

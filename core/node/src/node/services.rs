@@ -3,7 +3,7 @@
 //! Each subject is looked for with each service of the table; a service that comes later joins in, and
 //! one that goes takes its announcements back first.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use p2pchan_proto::{
     address::TransportKind,
@@ -47,8 +47,8 @@ pub(super) struct Opened {
     /// What it was made from; nothing if the program brought it, and then it stays with the node.
     pub(super) named: Option<Named>,
     pub(super) verbs: Arc<dyn DiscoveryService>,
-    /// A socket of its own, such as `udp://0.0.0.0:6881`.
-    pub(super) socket: Option<String>,
+    /// A UDP socket of its own.
+    pub(super) socket: Option<SocketAddr>,
 }
 
 impl Opened {
@@ -61,22 +61,43 @@ impl Opened {
         let (verbs, socket): (Arc<dyn DiscoveryService>, _) = match &named {
             Named::Seeds(list) => (Arc::new(Seeds::new(seeds(list))), None),
             Named::BitTorrent(settings) => {
-                let service = BitTorrentDht::open(bittorrent(settings)).await?;
-                let socket = format!("udp://{}", service.local_address());
+                let service = BitTorrentDht::open(bittorrent(settings)).await.map_err(|error| {
+                    let message = format!("setting discovery.bittorrent.port: {}", error.message());
+                    Error::new(error.kind(), message)
+                })?;
+                let socket = service.local_address();
                 (Arc::new(service), Some(socket))
             }
         };
         Ok(Self { named: Some(named), verbs, socket })
     }
+
+    /// Opens again what was closed: at the same port, or, if somebody else has that by now, at
+    /// another one that the settings allow.
+    pub(super) async fn open_again(
+        named: Named,
+        socket: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
+        let same = match (&named, socket) {
+            (Named::BitTorrent(settings), Some(socket)) => {
+                Named::BitTorrent(BitTorrent { port: socket.port(), ..settings.clone() })
+            }
+            _ => named.clone(),
+        };
+        let opened = match Self::open(same).await {
+            Ok(opened) => opened,
+            Err(_) => Self::open(named.clone()).await?,
+        };
+        Ok(Self { named: Some(named), ..opened })
+    }
 }
 
-#[expect(dead_code, reason = "services are not yet closed one by one")]
 /// A service in use.
 pub(super) struct Service {
     pub(super) id: ServiceId,
     pub(super) named: Option<Named>,
     pub(super) verbs: Arc<dyn DiscoveryService>,
-    pub(super) socket: Option<String>,
+    pub(super) socket: Option<SocketAddr>,
     /// Whether its searches are to end. They hold the receivers.
     pub(super) stop: watch::Sender<bool>,
 }
@@ -85,7 +106,12 @@ impl Service {
     /// The event that says that it has a socket of its own.
     pub(super) fn opened(&self) -> Option<Event> {
         let source = self.verbs.name().into();
-        self.socket.clone().map(|socket| Event::Opened { source, socket })
+        self.socket.map(|socket| Event::Opened { source, socket: format!("udp://{socket}") })
+    }
+
+    fn closed(&self) -> Option<Event> {
+        let source = self.verbs.name().into();
+        self.socket.map(|socket| Event::Closed { source, socket: format!("udp://{socket}") })
     }
 }
 
@@ -99,6 +125,19 @@ pub(super) struct Services {
 impl Services {
     pub(super) const fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// Takes those out of the table that the settings name no more.
+    pub(super) fn take_unless(&mut self, wanted: &[Named]) -> Vec<Service> {
+        let goes = |service: &mut Service| {
+            service.named.as_ref().is_some_and(|named| !wanted.contains(named))
+        };
+        self.open.extract_if(.., goes).collect()
+    }
+
+    /// Whether the table has what the settings name.
+    pub(super) fn has(&self, named: &Named) -> bool {
+        self.open.iter().any(|service| service.named.as_ref() == Some(named))
     }
 
     fn add(&mut self, opened: Opened) -> &Service {
@@ -127,6 +166,21 @@ impl Inner {
             for (key, watched) in subjects.enlist(service.id) {
                 self.search(key, watched, service.verbs.clone(), service.stop.subscribe());
             }
+        }
+    }
+
+    /// Takes a service out of use: what was announced with it is taken back, then it is closed. Ready
+    /// after `timeouts.close` and 6 s at most.
+    pub(super) async fn close_service(&self, service: &Service) {
+        service.stop.send_replace(true);
+        let limit = self.settings().timeouts.close + CLOSING;
+        let _ = timeout(limit, service.stop.closed()).await;
+        let _ = timeout(CLOSING, service.verbs.close()).await;
+        service.closed().into_iter().for_each(|event| self.emit(event));
+        let mut core = self.core();
+        let name = service.verbs.name();
+        if !core.services.open.iter().any(|other| other.verbs.name() == name) {
+            core.book.handle_source_stopped(name);
         }
     }
 

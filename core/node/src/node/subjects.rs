@@ -177,6 +177,13 @@ impl Subjects {
         self.entries.iter_mut().filter_map(enlist).collect()
     }
 
+    /// A service is gone.
+    pub(super) fn dismiss(&mut self, service: ServiceId) {
+        for search in self.entries.values_mut().filter_map(|entry| entry.search.as_mut()) {
+            search.services.remove(&service);
+        }
+    }
+
     pub(super) fn stop_all(&mut self) {
         for key in self.active() {
             self.stop(key);

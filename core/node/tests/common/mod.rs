@@ -4,6 +4,7 @@
 
 pub(crate) mod peer;
 pub(crate) mod proxy;
+pub(crate) mod recorder;
 pub(crate) mod rendezvous;
 
 use std::{

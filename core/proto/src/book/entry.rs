@@ -213,6 +213,12 @@ impl Entry {
         self.due = now + random.around(wait.backoff(config).after(earlier));
     }
 
+    /// It is due, as if it had never been waited for.
+    pub(super) fn stop_waiting(&mut self, now: Time) {
+        self.waited = None;
+        self.due = self.due.min(now);
+    }
+
     /// The reason of the last wait.
     pub(super) fn last_wait(&self) -> Option<Wait> {
         self.waited.map(|(wait, _)| wait)

@@ -94,6 +94,12 @@ impl Lanes {
         SourceKey(u8::try_from(index).unwrap_or(u8::MAX))
     }
 
+    /// The number of the source with this name, if it ever found anything and has one of its own.
+    pub(super) fn known(&self, name: &str) -> Option<SourceKey> {
+        let index = self.sources.iter().position(|(known, _)| **known == *name)?;
+        u8::try_from(index).ok().map(SourceKey)
+    }
+
     pub(super) fn name(&self, source: SourceKey) -> &str {
         self.sources.get(usize::from(source.0)).map_or(OTHERS, |(name, _)| name)
     }

@@ -215,6 +215,26 @@ impl Book {
         self.entries.retain(|_, entry| entry.is_kept());
     }
 
+    /// A discovery service (`source`, its name) is gone. Addresses that nobody else found are forgotten
+    /// unless they worked; dials on their way go on.
+    pub fn handle_source_stopped(&mut self, source: &str) {
+        let Some(source) = self.lanes.known(source) else { return };
+        for entry in self.entries.values_mut() {
+            let lanes: Vec<_> = entry.lanes().filter(|lane| lane.source == source).collect();
+            lanes.into_iter().for_each(|lane| entry.lose(lane));
+        }
+        self.entries.retain(|_, entry| entry.is_kept());
+    }
+
+    /// Everything rested for a while, so what was learned of the network is old: whatever waits for its
+    /// next dial is due now, and its waits begin anew.
+    pub fn handle_resumed(&mut self, now: Time) {
+        self.advance(now);
+        for entry in self.entries.values_mut().filter(|entry| entry.link.is_none()) {
+            entry.stop_waiting(self.now);
+        }
+    }
+
     /// This node listens at these addresses and no others: neither they are ever dialled, nor those at
     /// the same sockets that have a transport in common with them. (Others that lead here show
     /// themselves as [`Outcome::Own`].)

@@ -45,6 +45,14 @@ impl Liveness {
         }
     }
 
+    /// A silence of this length is asked about from now on.
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+        if self.unanswered == 0 {
+            self.next = self.last_received + interval;
+        }
+    }
+
     pub(super) const fn handle_received(&mut self, now: Time) {
         self.last_received = now;
         self.unanswered = 0;
@@ -109,6 +117,20 @@ mod tests {
 
     fn seconds(seconds: u64) -> Time {
         Time::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn another_interval_counts_from_what_was_heard_last() {
+        let mut liveness = Liveness::new(INTERVAL, Time::ZERO);
+        liveness.handle_received(seconds(3));
+        liveness.set_interval(Duration::from_secs(4));
+        assert_eq!(liveness.poll_timeout(), seconds(7));
+        liveness.set_interval(INTERVAL);
+        assert_eq!(liveness.poll_timeout(), seconds(18));
+        // A peer that has been asked gets the time it was promised.
+        assert_eq!(liveness.handle_timeout(seconds(18)), Some(Beat::Ping(1)));
+        liveness.set_interval(Duration::from_secs(1));
+        assert_eq!(liveness.poll_timeout(), seconds(28));
     }
 
     #[test]

@@ -202,6 +202,14 @@ impl Session {
         }
     }
 
+    /// Other limits and timeouts apply from now on. What the peer was told or promised stays as it was:
+    /// the largest message, the window, and how many channels there may be.
+    pub fn set_config(&mut self, config: Config) {
+        let Config { max_message, window, channels, .. } = self.config;
+        self.liveness.set_interval(config.ping_interval);
+        self.config = Config { max_message, window, channels, ..config };
+    }
+
     fn about(&self, observed: Option<SocketAddr>) -> About {
         let Config { max_message, window, .. } = self.config;
         About { features: 0, max_message, window, observed }

@@ -24,6 +24,11 @@ impl Admission {
         Self { cap: cap.max(1), count: 0, prefixes: BTreeMap::new() }
     }
 
+    /// At most `cap` at once from now on; at least one. Those beyond it stay until they leave.
+    pub fn set_cap(&mut self, cap: usize) {
+        self.cap = cap.max(1);
+    }
+
     /// Lets a connection in. Returns the one to drop for it, if the cap is reached.
     pub fn admit(&mut self, link: LinkId, from: IpAddr) -> Option<LinkId> {
         let dropped = if self.count >= self.cap { self.drop_one() } else { None };
@@ -81,6 +86,17 @@ mod tests {
         }
         assert_eq!(admission.admit(LinkId(4), ip("198.51.100.1")), Some(LinkId(1)));
         assert_eq!(admission.admit(LinkId(5), ip("2001:db8::99")), Some(LinkId(2)));
+    }
+
+    #[test]
+    fn a_smaller_cap_counts_for_those_who_come() {
+        let mut admission = Admission::new(2);
+        admission.admit(LinkId(0), ip("192.0.2.1"));
+        admission.admit(LinkId(1), ip("192.0.2.1"));
+        admission.set_cap(0);
+        assert_eq!(admission.admit(LinkId(2), ip("192.0.2.1")), Some(LinkId(0)));
+        admission.set_cap(3);
+        assert_eq!(admission.admit(LinkId(3), ip("192.0.2.1")), None);
     }
 
     #[test]

@@ -94,6 +94,11 @@ impl Links {
         }
     }
 
+    /// At most `cap` open connections from now on. Those that are open stay.
+    pub const fn set_cap(&mut self, cap: usize) {
+        self.cap = cap;
+    }
+
     /// Open connections.
     pub const fn open_count(&self) -> usize {
         self.open

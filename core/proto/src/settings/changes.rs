@@ -5,7 +5,12 @@ use std::{
     fmt,
 };
 
-use super::{key, value::Value};
+use super::{
+    key::{self, Key},
+    typed::Settings,
+    value::Value,
+};
+use crate::error::Error;
 
 /// Dotted keys and their new values, in the order of the keys; a later value for a key replaces an
 /// earlier one. Nothing is checked before [`Settings::with`](super::Settings::with).
@@ -22,6 +27,26 @@ impl Changes {
     pub fn set(&mut self, key: impl Into<String>, value: impl Into<Value>) -> &mut Self {
         self.0.insert(key.into(), value.into());
         self
+    }
+
+    /// Makes later changes on top of these. A [`Value::Null`] takes a key out, whatever stood there.
+    pub fn merge(&mut self, later: Self) {
+        for (key, value) in later {
+            match value {
+                Value::Null => drop(self.0.remove(&key)),
+                value => drop(self.0.insert(key, value)),
+            }
+        }
+    }
+
+    /// Checks each key and its value by itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`](crate::error::ErrorKind::Settings) as
+    /// [`Settings::with`](super::Settings::with), but for values that contradict each other.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut settings = Settings::default();
+        self.iter().try_for_each(|(name, value)| Key::find(name)?.apply(&mut settings, value))
     }
 
     /// The new value of a key, if it changes.
@@ -74,6 +99,26 @@ mod tests {
         let mut changes: Changes = [("listen", "127.0.0.1:1")].into_iter().collect();
         changes.extend([("listen", "127.0.0.1:2")]);
         assert_eq!(changes.value("listen"), Some(&"127.0.0.1:2".into()));
+    }
+
+    #[test]
+    fn merging_keeps_the_later_value_and_null_takes_a_key_out() {
+        let mut changes: Changes =
+            [("limits.dials", 4), ("limits.waiting", 5)].into_iter().collect();
+        let mut later = Changes::new();
+        later.set("limits.dials", Value::Null).set("limits.waiting", 6).set("allow", Value::Null);
+        changes.merge(later);
+        assert_eq!(changes, [("limits.waiting", 6)].into_iter().collect());
+    }
+
+    #[test]
+    fn each_key_is_checked_by_itself_also_one_that_is_taken_out() {
+        let check = |key, value: Value| [(key, value)].into_iter().collect::<Changes>().check();
+        assert!(check("limits.low_water", "1GiB".into()).is_ok());
+        assert!(check("limits.low_water", "2GiB".into()).is_err());
+        assert!(
+            check("limits.low_watter", Value::Null).unwrap_err().message().contains("low_water?")
+        );
     }
 
     #[test]

@@ -33,8 +33,16 @@ Every value can be written as text, and a list of one as its item.
 | peer id | 64 lower-case hexadecimal digits |
 | list | a list of the language, or text with commas: `a, b`; the empty list as text is `[]` |
 
-This version reads all settings once, when a node is made. *Hot* marks the keys whose meaning allows
-a running node to take over a new value.
+## While a node runs
+
+`update` changes the keys that it names and leaves the others; `null` takes back what was set. The
+whole is checked first; then what the settings name no more is closed, and what is new is opened. What
+stays is not touched. An error leaves everything as it was.
+
+A running node takes over the keys that are marked *hot*, and refuses changes to the others. New
+limits and timeouts count at once, also on open connections, but for what a connection agreed on when
+it began: `limits.message`, `limits.window` and `limits.channels`. Nothing that is open ends because a
+limit has become smaller or `allow` shorter.
 ";
 
 /// Markdown for people: how to write values, then a table for each group of keys. It is what

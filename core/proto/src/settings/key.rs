@@ -65,6 +65,16 @@ impl Key {
         })
     }
 
+    /// What is said to those who would change it while the node runs.
+    pub(super) fn cold(&self, value: &Value) -> Error {
+        let (name, value) = (self.name, shown(self.name, value));
+        let message = format!(
+            "setting {name} = {value}: it cannot change while the node runs; start the node anew \
+             with it, or leave it out"
+        );
+        Error::new(ErrorKind::Settings, message)
+    }
+
     /// The value in `settings`, in its one text form; null if nothing is set.
     pub(super) fn value(&self, settings: &Settings) -> Value {
         self.entry.write(settings)

@@ -131,6 +131,21 @@ fn every_mistake_is_told_with_key_value_and_fix() {
 }
 
 #[test]
+fn a_key_that_is_fixed_while_the_node_runs_may_be_named_but_not_changed() {
+    let before = with([("identity", SEED), ("runtime.threads", "2")]).unwrap();
+    let after = before.with(&changes([("runtime.threads", "2"), ("limits.dials", "3")])).unwrap();
+    assert_eq!(before.check_hot(&after), Ok(()));
+    let other = before.with(&changes([("runtime.threads", 3)])).unwrap();
+    let error = before.check_hot(&other).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Settings);
+    assert!(error.message().contains("runtime.threads = 3"), "{error}");
+    assert!(error.message().contains("start the node anew"), "{error}");
+    // Also when the file or the seed is a secret.
+    let error = before.check_hot(&Settings::default()).unwrap_err();
+    assert!(error.message().contains("identity") && !error.message().contains("0707"), "{error}");
+}
+
+#[test]
 fn values_that_contradict_each_other_are_refused_by_both_names() {
     for ((left, left_value), (right, right_value)) in [
         (("limits.low_water", "2MiB"), ("limits.high_water", "1MiB")),

@@ -164,6 +164,15 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Checks that a running node can take `next` over: only keys that are [`Key::hot`] differ.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`] for the first one that is not, with what to do.
+    pub fn check_hot(&self, next: &Self) -> Result<(), Error> {
+        let differs = |key: &&Key| !key.hot && key.value(self) != key.value(next);
+        KEYS.iter().find(differs).map_or(Ok(()), |key| Err(key.cold(&key.value(next))))
+    }
+
     /// Every key with its value, null where nothing is set: the changes that turn any settings into
     /// these. They hold the seed if [`identity`](Self::identity) is one; [`Key::secret`] marks it.
     pub fn to_changes(&self) -> Changes {

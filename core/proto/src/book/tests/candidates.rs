@@ -123,6 +123,24 @@ fn an_address_where_the_node_listens_no_more_is_dialled_like_any_other() {
 }
 
 #[test]
+fn what_only_a_service_found_that_is_gone_is_forgotten() {
+    let mut book = book();
+    book.handle_candidate(local(1), "seeds", ONE, at(0));
+    book.handle_candidate(local(1), "lan", ONE, at(0));
+    book.handle_candidate(local(2), "seeds", ONE, at(0));
+    book.handle_source_stopped("seeds");
+    book.handle_source_stopped("never heard of");
+    assert_eq!(dial(&mut book).address, local(1));
+    assert_eq!(book.known(local(2)), None);
+    // One that was on its way is counted, and not repeated.
+    book.handle_candidate(local(3), "seeds", ONE, at(1));
+    let asked = dial(&mut book);
+    book.handle_source_stopped("seeds");
+    book.handle_dial_ended(asked.dial, failed(Failure::Unreachable), at(2));
+    assert_eq!(book.known(local(3)), None);
+}
+
+#[test]
 fn an_address_that_leads_back_here_is_never_dialled_again() {
     let mut book = book();
     book.handle_candidate(local(1), "lan", ONE, at(0));

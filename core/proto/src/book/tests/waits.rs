@@ -186,3 +186,15 @@ fn an_address_that_worked_is_kept_though_nobody_reports_it_and_tried_every_hour(
     assert!(known.worked);
     assert!(matches!(known.state, State::BackingOff { .. }));
 }
+
+#[test]
+fn after_a_rest_everything_is_due_as_if_for_the_first_time() {
+    let mut book = opened(local(1));
+    book.handle_link_closed(peer(1), true, at(1));
+    book.handle_candidate(local(2), "lan", ONE, at(1));
+    let asked = dial(&mut book);
+    book.handle_dial_ended(asked.dial, failed(Failure::NotOurs), at(1));
+    assert_eq!(dials(&mut book), []);
+    book.handle_resumed(at(2));
+    assert_eq!(dials(&mut book).len(), 2);
+}

@@ -27,6 +27,12 @@ pub struct ListenAddress {
 }
 
 impl ListenAddress {
+    /// The same with this port and no other.
+    #[must_use]
+    pub fn with_port(&self, port: u16) -> Self {
+        Self { ports: PortSet { ranges: vec![(port, port)] }, ..self.clone() }
+    }
+
     /// Whether the two want the same ports of one transport at one IP address.
     fn clashes(&self, other: &Self) -> bool {
         let transport = self.transport.overlaps(other.transport);
@@ -241,6 +247,12 @@ mod tests {
         }
         // One port number is a port of each transport.
         assert_eq!(read("tcp://0.0.0.0:1, quic://0.0.0.0:1").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_address_with_one_port_names_no_other() {
+        let wanted = Listen.read(&"quic://127.0.0.1:3401~3499".into()).unwrap();
+        assert_eq!(wanted[0].with_port(3444).to_string(), "quic://127.0.0.1:3444");
     }
 
     #[test]

@@ -1,0 +1,214 @@
+//! Other settings for a node that runs.
+//!
+//! ```text
+//! changes ─► all settings, checked ─► what goes is closed ─► what is new is opened ─► they count
+//!                   │ wrong                                        │ fails
+//!                   ▼                                              ▼
+//!             nothing happened                     closed again; what went is opened again
+//! ```
+//!
+//! What is to be open follows from the settings alone, and what goes and comes from comparing that with
+//! the tables of `listeners` and `services`. So starting a node is the same as the first change, and
+//! a part that could not be opened again is tried again by the next one.
+
+use std::sync::Arc;
+
+use p2pchan_proto::{
+    error::Error,
+    settings::{Changes, ListenAddress, Settings},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    inner::Inner,
+    listeners::{Bound, Listener},
+    node_closed, refused,
+    services::{Named, Opened, Service},
+};
+use crate::discovery::DiscoveryService;
+
+/// Changes that wait for their turn, or are being made.
+pub(super) const MAX_UPDATES: usize = 64;
+
+/// What the settings have opened beside the services, and what they are made of.
+#[derive(Default)]
+pub(super) struct Open {
+    listeners: Vec<Listener>,
+    /// What the program has set.
+    program: Changes,
+}
+
+/// What was closed for a change.
+struct Gone {
+    listeners: Vec<Listener>,
+    services: Vec<Service>,
+}
+
+/// What was opened for a change and is not used yet.
+#[derive(Default)]
+struct New {
+    listeners: Vec<Bound>,
+    services: Vec<Opened>,
+}
+
+impl Inner {
+    /// See [`super::Node::update`].
+    pub(super) async fn update(self: &Arc<Self>, changes: Changes) -> Result<(), Error> {
+        let Ok(turn) = self.updates.clone().try_acquire_owned() else {
+            return Err(refused(format!("{MAX_UPDATES} updates wait already; await them first")));
+        };
+        let (sender, receiver) = oneshot::channel();
+        let inner = self.clone();
+        self.tasks.spawn(async move {
+            let _turn = turn;
+            // Whoever asked may have gone.
+            let _ = sender.send(inner.change(changes).await);
+        });
+        receiver.await.unwrap_or_else(|_| Err(node_closed()))
+    }
+
+    /// Opens what the settings name and takes the program's services into use. If something cannot be
+    /// opened, nothing is left open.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        program: Changes,
+        services: Vec<Arc<dyn DiscoveryService>>,
+    ) -> Result<(), Error> {
+        let mut open = self.open.lock().await;
+        let new = self.open_missing(&open, &self.settings()).await?;
+        open.program.merge(program);
+        self.add_services(services.into_iter().map(Opened::of_program).collect());
+        self.add(&mut open, new);
+        Ok(())
+    }
+
+    async fn change(self: &Arc<Self>, changes: Changes) -> Result<(), Error> {
+        let mut open = self.open.lock().await;
+        if self.is_closing() {
+            return Err(node_closed());
+        }
+        changes.check()?;
+        let mut program = open.program.clone();
+        program.merge(changes);
+        let after = Settings::default().with(&program)?;
+        self.settings().check_hot(&after)?;
+        self.move_to(&mut open, after).await?;
+        open.program = program;
+        Ok(())
+    }
+
+    async fn move_to(self: &Arc<Self>, open: &mut Open, after: Settings) -> Result<(), Error> {
+        let gone = self.take_what_goes(open, &after);
+        self.close_gone(&gone).await;
+        match self.open_missing(open, &after).await {
+            Ok(new) => {
+                self.set_settings(after);
+                self.add(open, new);
+                Ok(())
+            }
+            Err(error) => Err(self.put_back(open, &gone, error).await),
+        }
+    }
+
+    fn take_what_goes(&self, open: &mut Open, after: &Settings) -> Gone {
+        let goes = |listener: &mut Listener| !after.listen.contains(&listener.wanted);
+        let listeners = open.listeners.extract_if(.., goes).collect();
+        let mut core = self.core();
+        let services = core.services.take_unless(&Named::wanted(after));
+        services.iter().for_each(|service| core.subjects.dismiss(service.id));
+        Gone { listeners, services }
+    }
+
+    async fn close_gone(&self, gone: &Gone) {
+        for service in &gone.services {
+            // They take their time side by side.
+            service.stop.send_replace(true);
+        }
+        for listener in &gone.listeners {
+            listener.stop().await;
+        }
+        for service in &gone.services {
+            self.close_service(service).await;
+        }
+    }
+
+    async fn open_missing(&self, open: &Open, settings: &Settings) -> Result<New, Error> {
+        let mut new = New::default();
+        match self.open_into(&mut new, open, settings).await {
+            Ok(()) => Ok(new),
+            Err(error) => {
+                new.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn open_into(
+        &self,
+        new: &mut New,
+        open: &Open,
+        settings: &Settings,
+    ) -> Result<(), Error> {
+        let is_open = |wanted: &ListenAddress| open.listeners.iter().any(|it| it.wanted == *wanted);
+        for wanted in settings.listen.iter().filter(|wanted| !is_open(wanted)) {
+            new.listeners.push(self.bind(wanted)?);
+        }
+        let mut named = Named::wanted(settings);
+        named.retain(|named| !self.core().services.has(named));
+        for named in named {
+            new.services.push(Opened::open(named).await?);
+        }
+        Ok(())
+    }
+
+    /// Opens again what was closed for a change that failed. The error that tells of both.
+    async fn put_back(self: &Arc<Self>, open: &mut Open, gone: &Gone, error: Error) -> Error {
+        let (mut new, mut failed) = (New::default(), Vec::new());
+        for listener in &gone.listeners {
+            match self.bind_closed(listener) {
+                Ok(bound) => new.listeners.push(bound),
+                Err(error) => failed.push(error.message().to_owned()),
+            }
+        }
+        for service in &gone.services {
+            let Some(named) = service.named.clone() else { continue };
+            match Opened::open_again(named, service.socket).await {
+                Ok(opened) => new.services.push(opened),
+                Err(error) => failed.push(error.message().to_owned()),
+            }
+        }
+        self.add(open, new);
+        if failed.is_empty() {
+            return error;
+        }
+        let message = format!(
+            "{}; what had been closed for it could not all be opened again ({}), update once more \
+             to try",
+            error.message(),
+            failed.join("; ")
+        );
+        Error::new(error.kind(), message)
+    }
+
+    /// Takes into use what was opened.
+    fn add(self: &Arc<Self>, open: &mut Open, new: New) {
+        let New { listeners, services } = new;
+        open.listeners.extend(listeners.into_iter().map(|bound| self.begin_to_listen(bound)));
+        let order = &self.settings().listen;
+        open.listeners.sort_by_key(|it| order.iter().position(|wanted| *wanted == it.wanted));
+        self.publish_listening(&open.listeners);
+        self.add_services(services);
+        self.plans_changed.notify_one();
+    }
+}
+
+impl New {
+    async fn close(self) {
+        for bound in self.listeners {
+            bound.close().await;
+        }
+        for opened in &self.services {
+            opened.verbs.close().await;
+        }
+    }
+}
