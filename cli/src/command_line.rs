@@ -3,8 +3,8 @@
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::{
-    completions::Completions, join::Join, man::Man, phrase::Phrase, status::Level,
-    testnet::TestnetArguments,
+    completions::Completions, join::Join, man::Man, phrase::Phrase, recv::RecvArguments,
+    send::SendArguments, status::Level, testnet::TestnetArguments,
 };
 
 const EXAMPLES: &str = "\
@@ -34,6 +34,8 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     Join(Join),
+    Send(SendArguments),
+    Recv(RecvArguments),
     Phrase(Phrase),
     Testnet(TestnetArguments),
     Completions(Completions),

@@ -6,6 +6,7 @@
 //! # Layout, in reading order
 //! - `command_line`: the commands, their help, and the exit codes.
 //! - `join`: connects standard input and output to everybody with the same phrase.
+//! - `send`, `recv`: files and pipes from one to the other; `transfer`: what the two share.
 //! - `testnet`: a BitTorrent DHT on this machine to try it on.
 //! - `phrase`: makes one that nobody guesses; `words`: of these; `strength`: warns of one that can be.
 //! - `completions`, `man`: files for shells and for `man`.
@@ -20,10 +21,13 @@ mod man;
 mod network;
 mod phrase;
 mod printer;
+mod recv;
+mod send;
 mod signals;
 mod status;
 mod strength;
 mod testnet;
+mod transfer;
 mod words;
 
 use std::{future::Future, process::ExitCode};
@@ -39,6 +43,14 @@ fn main() -> ExitCode {
         Task::Join(join) => {
             let status = Status::new(join.json, join.volume.level());
             finish(&status, |status| on_runtime(join::run(join, status)))
+        }
+        Task::Send(send) => {
+            let status = Status::new(send.json, send.volume.level());
+            finish(&status, |status| on_runtime(send::run(send, status)))
+        }
+        Task::Recv(recv) => {
+            let status = Status::new(recv.json, recv.volume.level());
+            finish(&status, |status| on_runtime(recv::run(recv, status)))
         }
         Task::Testnet(testnet) => {
             let status = Status::new(testnet.json, testnet.volume.level());

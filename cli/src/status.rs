@@ -14,6 +14,7 @@ use std::{
     time::Instant,
 };
 
+use indicatif::MultiProgress;
 use p2pchan::{Event, PeerId};
 use serde_json::{Map, Value, json};
 
@@ -36,6 +37,7 @@ pub(crate) enum Level {
 pub(crate) struct Status {
     lines: SyncSender<Line>,
     skipped: Arc<AtomicU64>,
+    bars: MultiProgress,
     began: Instant,
     json: bool,
     level: Level,
@@ -52,13 +54,21 @@ impl Status {
     /// Tells up to `level`, as one JSON object a line if `json`.
     pub(crate) fn new(json: bool, level: Level) -> Self {
         let (lines, waiting) = sync_channel(WAITING);
-        thread::spawn(move || write_lines(&waiting));
-        Self { lines, skipped: Arc::default(), began: Instant::now(), json, level }
+        let bars = MultiProgress::new();
+        let above = bars.clone();
+        thread::spawn(move || write_lines(&waiting, &above));
+        Self { lines, skipped: Arc::default(), bars, began: Instant::now(), json, level }
     }
 
     /// For commands that have nothing to tell but errors.
     pub(crate) fn plain() -> Self {
         Self::new(false, Level::Usual)
+    }
+
+    /// Where bars are drawn, below the lines, if there is somebody to look at them.
+    pub(crate) fn bars(&self) -> Option<&MultiProgress> {
+        let wanted = !self.json && self.level >= Level::Usual && !self.bars.is_hidden();
+        wanted.then_some(&self.bars)
     }
 
     /// Tells one thing: `event` names it for machines, `fields` are its details, `text` is for people.
@@ -199,11 +209,13 @@ fn ended(level: Level, peer: PeerId, reason: &str) -> Told {
     }
 }
 
-/// What a peer wrote must not command the terminal: control characters are shown as escapes.
+/// What a peer wrote must not command the terminal: control characters, and those that change the
+/// order in which others are shown, are shown as escapes.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() && character != '\t' {
+        let reorders = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if reorders || character.is_control() && character != '\t' {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -212,11 +224,11 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-fn write_lines(lines: &Receiver<Line>) {
+fn write_lines(lines: &Receiver<Line>, bars: &MultiProgress) {
     for line in lines {
         match line {
             Line::Text(text) => {
-                if writeln!(io::stderr().lock(), "{text}").is_err() {
+                if bars.suspend(|| writeln!(io::stderr().lock(), "{text}")).is_err() {
                     return;
                 }
             }
@@ -235,6 +247,7 @@ mod tests {
     #[test]
     fn what_a_peer_wrote_cannot_command_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\tc\r\n☃"), "a\\u{1b}[2Jb\tc\\r\\n☃");
+        assert_eq!(printable("gpj.\u{202e}exe\u{2066}"), "gpj.\\u{202e}exe\\u{2066}");
     }
 
     #[test]

@@ -7,7 +7,14 @@ use serde_json::Value;
 
 #[test]
 fn help_has_examples_and_the_exit_codes() {
-    for arguments in [&["--help"][..], &["join", "--help"], &["testnet", "--help"]] {
+    for arguments in [
+        &["--help"][..],
+        &["join", "--help"],
+        &["send", "--help"],
+        &["recv", "--help"],
+        &["phrase", "--help"],
+        &["testnet", "--help"],
+    ] {
         let ended = run(arguments);
         assert_eq!(ended.code, Some(0));
         assert!(String::from_utf8(ended.stdout).unwrap().contains("Examples:"), "{arguments:?}");

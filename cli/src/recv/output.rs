@@ -1,0 +1,315 @@
+//! Where what arrives goes: into files that get their name when they are whole, or into a stream.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, ErrorKind, Read, Write},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use crate::transfer::{File, Hash, Hashing, local_name, numbered, part_name};
+
+/// Other names that are tried when a file exists, before this gives up.
+const NAMES: u16 = 1000;
+/// Bytes read at once.
+const BLOCK: usize = 64 * 1024;
+
+/// What -o says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// It says nothing: the current folder, or for a pipe standard output.
+    Anywhere,
+    Folder(PathBuf),
+    File(PathBuf),
+    /// Standard output, or a device or a named pipe. Nothing is renamed, and nothing can be taken back.
+    Stream(Option<PathBuf>),
+}
+
+impl Output {
+    /// Where a file goes, or `None` for a stream.
+    pub(super) fn path(&self, file: &File) -> Option<PathBuf> {
+        match self {
+            Self::Anywhere if file.is_pipe() => None,
+            Self::Anywhere => Some(local_name(&file.name).into()),
+            Self::Folder(folder) => Some(folder.join(local_name(&file.name))),
+            Self::File(path) => Some(path.clone()),
+            Self::Stream(_) => None,
+        }
+    }
+
+    /// The stream that what has no path goes to, such as "standard output".
+    pub(super) fn stream_name(&self) -> String {
+        match self {
+            Self::Stream(Some(path)) => path.display().to_string(),
+            _ => "standard output".into(),
+        }
+    }
+
+    /// Opens that stream.
+    pub(super) fn open_stream(&self) -> io::Result<Box<dyn Write>> {
+        match self {
+            Self::Stream(Some(path)) => Ok(Box::new(OpenOptions::new().write(true).open(path)?)),
+            _ => Ok(Box::new(io::stdout())),
+        }
+    }
+}
+
+/// What is here of a file already.
+#[derive(Clone, Debug)]
+pub(super) enum Held {
+    /// A beginning of it, in the file's part.
+    Part(Hashing),
+    /// All of it, under its name. It was made by this process, or was found.
+    Whole { bytes: u64, hash: Hash, made: bool },
+}
+
+impl Held {
+    /// How many bytes, and their hash.
+    pub(super) fn state(&self) -> (u64, Hash) {
+        match self {
+            Self::Part(hashing) => (hashing.bytes(), hashing.hash()),
+            Self::Whole { bytes, hash, .. } => (*bytes, *hash),
+        }
+    }
+}
+
+/// One file on its way to its name.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// The name that was wanted.
+    wanted: PathBuf,
+    overwrite: bool,
+    /// Which of the names it gets: 0 is the one wanted.
+    number: u16,
+    pub(super) held: Held,
+}
+
+impl Place {
+    /// Finds a name for a file, and what is here of it.
+    ///
+    /// # Errors
+    /// What stands in the way, with its path.
+    pub(super) fn find(wanted: PathBuf, file: &File, overwrite: bool) -> Result<Self, String> {
+        let held = Held::Part(Hashing::default());
+        let mut place = Self { wanted, overwrite, number: 0, held };
+        place.look(file)?;
+        Ok(place)
+    }
+
+    /// The name that it gets.
+    pub(super) fn path(&self) -> PathBuf {
+        self.wanted.with_file_name(numbered(&self.wanted, self.number))
+    }
+
+    /// The name until then.
+    pub(super) fn part(&self) -> PathBuf {
+        PathBuf::from(part_name(&self.path()))
+    }
+
+    /// Takes the next name that is free, or has a file that seems to be the same, and looks what is
+    /// there.
+    fn look(&mut self, file: &File) -> Result<(), String> {
+        while let Some(metadata) = exists(&self.path())? {
+            if metadata.is_file() && seems_same(&metadata, file) {
+                let hashing = hash(&self.path())?;
+                let (bytes, hash) = (hashing.bytes(), hashing.hash());
+                self.held = Held::Whole { bytes, hash, made: false };
+                return Ok(());
+            }
+            if self.overwrite && metadata.is_file() {
+                break;
+            }
+            self.next_name()?;
+        }
+        self.held = Held::Part(match exists(&self.part())? {
+            None => Hashing::default(),
+            Some(metadata) if metadata.is_file() => hash(&self.part())?,
+            // When it is opened, it is refused.
+            Some(_) => Hashing::default(),
+        });
+        Ok(())
+    }
+
+    fn next_name(&mut self) -> Result<(), String> {
+        self.number += 1;
+        if self.number > NAMES {
+            return Err(format!(
+                "{} and {NAMES} other names for it exist; use --overwrite or -o",
+                self.wanted.display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// The sender's file is another one than what is here.
+    ///
+    /// # Errors
+    /// There is no name left for it.
+    pub(super) fn begin_anew(&mut self) -> Result<(), String> {
+        if let Held::Whole { made: false, .. } = self.held
+            && !self.overwrite
+        {
+            while exists(&self.path())?.is_some() {
+                self.next_name()?;
+            }
+        }
+        self.held = Held::Part(Hashing::default());
+        Ok(())
+    }
+
+    /// Opens the part behind what is here of it. Nobody else may write it meanwhile.
+    ///
+    /// # Errors
+    /// Why that cannot be.
+    pub(super) fn open(&self, from: u64) -> io::Result<fs::File> {
+        match exists(&self.part()).map_err(io::Error::other)? {
+            Some(metadata) if !metadata.is_file() => {
+                return Err(io::Error::other("it exists and is no regular file; remove it"));
+            }
+            _ => {}
+        }
+        let file =
+            OpenOptions::new().create(true).append(true).truncate(false).open(self.part())?;
+        file.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => io::Error::new(
+                ErrorKind::WouldBlock,
+                "another program writes it; receive into another folder",
+            ),
+            fs::TryLockError::Error(error) => error,
+        })?;
+        if from == 0 {
+            file.set_len(0)?;
+        } else if file.metadata()?.len() != from {
+            return Err(io::Error::other("it has changed; start again"));
+        }
+        Ok(file)
+    }
+
+    /// Gives the whole file its name, once it is safe on the disk. Tells the name.
+    ///
+    /// # Errors
+    /// Why that cannot be.
+    pub(super) fn finish(
+        &mut self,
+        file: &File,
+        bytes: u64,
+        hash: Hash,
+    ) -> Result<PathBuf, String> {
+        let part = self.part();
+        let failed = |error: io::Error| unwritable(&part, &error);
+        seal(&part, file).map_err(failed)?;
+        let replaces = self.overwrite || matches!(self.held, Held::Whole { made: true, .. });
+        while !rename(&part, &self.path(), replaces).map_err(failed)? {
+            self.next_name()?;
+        }
+        self.held = Held::Whole { bytes, hash, made: true };
+        sync_folder(&self.path()).map_err(failed)?;
+        Ok(self.path())
+    }
+
+    /// Forgets a part that did not arrive as it left.
+    pub(super) fn discard(&mut self) {
+        // If it stays, the sender finds out that it is not the beginning of its file.
+        let _ = fs::remove_file(self.part());
+        self.held = Held::Part(Hashing::default());
+    }
+}
+
+/// An error of writing, with the path.
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "; make room and start again, then it goes on from here"
+        }
+        _ => "",
+    };
+    format!("cannot write {}: {error}{remedy}", path.display())
+}
+
+fn exists(path: &Path) -> Result<Option<fs::Metadata>, String> {
+    // Not through links: where they lead is not ours.
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot look at {}: {error}", path.display())),
+    }
+}
+
+/// Whether it is worth comparing hashes.
+fn seems_same(metadata: &fs::Metadata, file: &File) -> bool {
+    Some(metadata.len()) == file.size && metadata.modified().ok() == modified(file)
+}
+
+fn modified(file: &File) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(file.modified?))
+}
+
+fn hash(path: &Path) -> Result<Hashing, String> {
+    let read = || {
+        let mut file = fs::File::open(path)?;
+        let mut hashing = Hashing::default();
+        let mut block = vec![0; BLOCK];
+        loop {
+            match file.read(&mut block)? {
+                0 => return Ok(hashing),
+                count => hashing.update(&block[..count]),
+            }
+        }
+    };
+    read().map_err(|error: io::Error| format!("cannot read {}: {error}", path.display()))
+}
+
+/// What a file is beside its contents; then everything goes to the disk.
+fn seal(part: &Path, file: &File) -> io::Result<()> {
+    let part = OpenOptions::new().write(true).open(part)?;
+    if file.executable {
+        make_executable(&part)?;
+    }
+    if let Some(modified) = modified(file) {
+        // Some file systems do not know such times; the file is the same.
+        let _ = part.set_modified(modified);
+    }
+    part.sync_all()
+}
+
+/// For those who may read it.
+#[cfg(unix)]
+fn make_executable(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut permissions = file.metadata()?.permissions();
+    let mode = permissions.mode();
+    permissions.set_mode(mode | ((mode & 0o444) >> 2));
+    file.set_permissions(permissions)
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &fs::File) -> io::Result<()> {
+    Ok(())
+}
+
+/// False if the name is taken and must not be replaced.
+fn rename(part: &Path, path: &Path, replaces: bool) -> io::Result<bool> {
+    if replaces {
+        return fs::rename(part, path).map(|()| true);
+    }
+    // A link fails where something exists; a rename would replace it.
+    match fs::hard_link(part, path) {
+        Ok(()) => fs::remove_file(part).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        // Some file systems have no links.
+        Err(_) if path.try_exists()? => Ok(false),
+        Err(_) => fs::rename(part, path).map(|()| true),
+    }
+}
+
+/// A new name is on the disk when its folder is.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
