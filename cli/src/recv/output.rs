@@ -313,3 +313,102 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offered(contents: &[u8]) -> File {
+        let size = u64::try_from(contents.len()).unwrap();
+        File { name: "a.txt".into(), size: Some(size), modified: Some(1000), ..File::default() }
+    }
+
+    fn find(folder: &Path, contents: &[u8], overwrite: bool) -> Place {
+        Place::find(folder.join("a.txt"), &offered(contents), overwrite).unwrap()
+    }
+
+    /// Writes the rest behind what is there, and gives it its name.
+    fn complete(mut place: Place, contents: &[u8]) -> PathBuf {
+        let (from, _) = place.held.state();
+        let rest = &contents[usize::try_from(from).unwrap()..];
+        place.open(from).unwrap().write_all(rest).unwrap();
+        let mut hashing = Hashing::default();
+        hashing.update(contents);
+        place.finish(&offered(contents), hashing.bytes(), hashing.hash()).unwrap()
+    }
+
+    #[test]
+    fn a_file_gets_its_name_at_the_end_and_is_found_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = find(folder.path(), b"contents", false);
+        assert_eq!(place.part(), folder.path().join("a.txt.part"));
+        assert_eq!(complete(place, b"contents"), folder.path().join("a.txt"));
+        assert!(!folder.path().join("a.txt.part").exists());
+        let found = find(folder.path(), b"contents", false);
+        assert!(matches!(found.held, Held::Whole { bytes: 8, made: false, .. }));
+    }
+
+    #[test]
+    fn what_is_there_of_it_is_hashed_and_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.txt.part"), "cont").unwrap();
+        let place = find(folder.path(), b"contents", false);
+        assert_eq!(place.held.state().0, 4);
+        let path = complete(place, b"contents");
+        assert_eq!(fs::read(path).unwrap(), b"contents");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_while_the_file_arrives_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = find(folder.path(), b"contents", false);
+        for taken in ["a.txt", "a (1).txt"] {
+            fs::write(folder.path().join(taken), "mine").unwrap();
+        }
+        assert_eq!(complete(place, b"contents"), folder.path().join("a (2).txt"));
+        assert_eq!(fs::read(folder.path().join("a.txt")).unwrap(), b"mine");
+        let replacing = find(folder.path(), b"contents", true);
+        assert_eq!(complete(replacing, b"contents"), folder.path().join("a.txt"));
+        assert_eq!(fs::read(folder.path().join("a.txt")).unwrap(), b"contents");
+    }
+
+    #[test]
+    fn what_is_whole_here_but_another_file_there_begins_anew_under_another_name() {
+        let folder = tempfile::tempdir().unwrap();
+        complete(find(folder.path(), b"contents", false), b"contents");
+        let mut place = find(folder.path(), b"CONTENTS", false);
+        assert!(matches!(place.held, Held::Whole { .. }), "of the same size and time");
+        place.begin_anew().unwrap();
+        assert_eq!(complete(place, b"CONTENTS"), folder.path().join("a (1).txt"));
+        assert_eq!(fs::read(folder.path().join("a.txt")).unwrap(), b"contents");
+    }
+
+    #[test]
+    fn a_part_has_one_writer_and_is_what_it_was_when_it_was_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = find(folder.path(), b"contents", false);
+        let mut first = place.open(0).unwrap();
+        assert_eq!(place.open(0).unwrap_err().kind(), ErrorKind::WouldBlock);
+        first.write_all(b"more").unwrap();
+        drop(first);
+        assert!(place.open(3).is_err());
+        assert!(place.open(4).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_part_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        fs::write(&precious, "keep").unwrap();
+        std::os::unix::fs::symlink(&precious, folder.path().join("a.txt.part")).unwrap();
+        assert!(find(folder.path(), b"contents", false).open(0).is_err());
+        std::os::unix::fs::symlink(&precious, folder.path().join("a.txt")).unwrap();
+        for overwrite in [false, true] {
+            let place = find(folder.path(), b"contents", overwrite);
+            assert_eq!(complete(place, b"contents"), folder.path().join("a (1).txt"));
+            fs::remove_file(folder.path().join("a (1).txt")).unwrap();
+        }
+        assert_eq!(fs::read(precious).unwrap(), b"keep");
+    }
+}

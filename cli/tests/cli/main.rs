@@ -7,6 +7,9 @@
 )]
 
 mod commands;
+mod ends;
+mod hostile;
 mod join;
 mod phrase;
 mod support;
+mod transfer;

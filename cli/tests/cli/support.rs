@@ -89,6 +89,11 @@ impl Process {
         self.told.iter()
     }
 
+    /// What it has told lately.
+    pub(crate) fn told_so_far(&self) -> Vec<String> {
+        self.told.try_iter().collect()
+    }
+
     /// Whether nothing of this name has been told so far.
     pub(crate) fn told_nothing_of(&self, name: &str) -> bool {
         self.told.try_iter().all(|line| !line.contains(&format!("\"event\":\"{name}\"")))
