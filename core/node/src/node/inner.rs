@@ -96,7 +96,7 @@ pub(super) struct Core {
     pub(super) incoming: Option<mpsc::Sender<Remote>>,
     /// Accepted connections that have not proved a subject; how to drop them.
     pub(super) unproven: BTreeMap<LinkId, Arc<Notify>>,
-    /// HELLOs that match nothing while subjects are still being derived; bounded by admission.
+    /// HELLOs that came while subjects are still being derived; bounded by admission.
     pub(super) undecided: Vec<(LinkId, Hello)>,
     pub(super) next_link: u64,
 }

@@ -118,7 +118,8 @@ impl Inner {
         let own = core.subjects.all();
         let keyed = own.iter().map(|(key, subject)| (*key, &**subject));
         let mut common = common(&hello.tags, keyed, &binding);
-        if common.is_empty() && core.subjects.is_deriving() {
+        // Else a subject whose keys are a moment late would have to be found anew.
+        if core.subjects.is_deriving() {
             return core.undecided.push((link.id, hello));
         }
         drop(core);
