@@ -121,6 +121,10 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The node has paused: no network activity from now on.
+    Paused,
+    /// The node goes on after a pause.
+    Resumed,
     /// Something works differently from what was probably meant.
     Warning {
         /// What, and what to do.
@@ -162,6 +166,8 @@ impl fmt::Display for Event {
             Self::Refused { peer, address, reason } => {
                 write!(f, "refused {peer} at {address}: {reason}")
             }
+            Self::Paused => f.write_str("paused"),
+            Self::Resumed => f.write_str("resumed"),
             Self::Warning { message } => f.write_str(message),
             Self::Missed { count } => write!(f, "{count} events were missed"),
         }

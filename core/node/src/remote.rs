@@ -94,6 +94,11 @@ impl State {
         })
     }
 
+    /// Waits until everything is on its way, or the channel has ended.
+    pub(crate) async fn flushed(&self) {
+        let _ = poll_fn(|context| poll_flushed(self, context)).await;
+    }
+
     /// Waits for the end.
     fn poll_ended(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
         // Under the lock, so that no end comes between looking and waiting.

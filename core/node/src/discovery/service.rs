@@ -15,8 +15,8 @@ pub trait DiscoveryService: Send + Sync + 'static {
     /// A short name, such as `bittorrent`: the source of what it finds, in events and status.
     fn name(&self) -> &str;
 
-    /// Tells others that this node can be reached at [`Topic::listening`]. Ready when the
-    /// announcement stands. A service that cannot announce keeps the default.
+    /// Tells others that this node can be reached at [`Topic::listening`], and no longer at what was
+    /// announced before. Ready when the announcement stands. A service that cannot announce keeps the default.
     ///
     /// # Errors
     /// Why it does not stand. The node reports it and tries again.
@@ -36,6 +36,13 @@ pub trait DiscoveryService: Send + Sync + 'static {
         found: &'a Found,
     ) -> BoxFuture<'a, Result<(), Error>>;
 
+    /// The node pauses: what was announced is withdrawn, and none of the verbs is called until it goes
+    /// on. A service that keeps sockets or tasks between its verbs ends them here, and makes them anew
+    /// when it is next asked. Given 5 s. One that keeps nothing keeps the default.
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     /// Closes what the service has open. The node calls it after the last of the other verbs, perhaps
     /// more than once, and gives all its services 3 s together. A service that opens nothing keeps the
     /// default.
@@ -43,7 +50,9 @@ pub trait DiscoveryService: Send + Sync + 'static {
         Box::pin(async {})
     }
 
-    /// Takes the announcement back as far as the network lets it. Given at most `timeouts.close`.
+    /// Takes the announcement back as far as the network lets it; the topic is as it was last
+    /// announced. Called when the subject is stopped, when the node listens no more, and when it
+    /// pauses or closes. Given at most `timeouts.close`.
     fn withdraw<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, ()> {
         let _ = topic;
         Box::pin(async {})

@@ -26,6 +26,7 @@ use tokio::{
 use super::{
     inner::{Core, Inner},
     link_events::LinkDriver,
+    pause::PAUSED,
 };
 use crate::{
     event::Event,
@@ -100,8 +101,12 @@ impl Inner {
     ) {
         let from = address.socket.ip();
         let crowded_out = Arc::new(Notify::new());
+        let alive = self.connections.subscribe();
         let id = {
             let mut core = self.core();
+            if self.is_paused() {
+                return;
+            }
             let id = core.name_link();
             core.unproven.insert(id, crowded_out.clone());
             if let Some(dropped) = core.admission.admit(id, from)
@@ -118,6 +123,7 @@ impl Inner {
                 () = crowded_out.notified() => {}
             }
             inner.link_gone(id, from);
+            drop(alive);
         });
     }
 
@@ -130,7 +136,7 @@ impl Inner {
         let began = self.clock.now();
         // Boxed, so that the task of an open connection does not carry it along.
         let handshake = time::timeout(self.settings().timeouts.handshake, Box::pin(handshake));
-        match self.until_closing(handshake).await {
+        match self.while_running(handshake).await {
             None => {}
             Some(Err(_)) => tracing::debug!(target: "p2pchan", %address, "TLS took too long"),
             Some(Ok(Err(error))) => tracing::debug!(target: "p2pchan", %address, %error, "no TLS"),
@@ -179,10 +185,12 @@ impl Inner {
         dial: Option<DialId>,
     ) -> (bool, Reason) {
         self.core().table.insert(link.id, link.clone());
-        // Closing looks at the table after it has said so: one of the two sees the other.
+        // Closing and pausing look at the table after they have said so: one of the two sees the other.
         if self.is_closing() {
             let now = self.clock.now();
             link.command(|shared| shared.session.shut_down(now));
+        } else if self.is_paused() {
+            self.close_link(&mut self.core(), &link, CloseCode::Normal, PAUSED);
         }
         let opened = Arc::new(AtomicBool::new(false));
         let driver = LinkDriver { inner: self.clone(), dial, opened: opened.clone() };

@@ -64,7 +64,9 @@ impl Inner {
         self.emit(Event::Dialling { address });
         let by_hand = core.is_by_hand(dial, address);
         let (inner, link) = (self.clone(), core.name_link());
+        let alive = self.connections.subscribe();
         self.tasks.spawn(async move {
+            let _alive = alive;
             let attempt = inner.attempt(link, dial, address, subjects, by_hand, patience);
             let Err(Failed { outcome, mut error }) = attempt.await else { return };
             if let Outcome::Failed { reason, .. } = &outcome {
@@ -95,11 +97,11 @@ impl Inner {
         by_hand: bool,
         patience: Duration,
     ) -> Result<(), Failed> {
-        let closing = || Failed { outcome: Outcome::Cancelled, error: node_closed() };
+        let stopped = || Failed { outcome: Outcome::Cancelled, error: self.not_running() };
         let until = self.clock.now() + patience;
         let wanted = Wanted { dial, address, subjects: &subjects, by_hand, patience };
         // Boxed, so that the task of an open connection does not carry it along.
-        let won = self.until_closing(Box::pin(self.race(wanted))).await.ok_or_else(closing)??;
+        let won = self.while_running(Box::pin(self.race(wanted))).await.ok_or_else(stopped)??;
         // What is connected, and shown of the remote, is one transport.
         let Won { address, pipe, secured } = won;
         let (link, pipe) = self.greet(id, address, subjects, pipe, &secured, until).await?;
@@ -178,8 +180,8 @@ impl Inner {
         let (sender, receiver) = oneshot::channel();
         {
             let mut core = self.core();
-            if self.is_closing() {
-                return Err(node_closed());
+            if self.is_closing() || self.is_paused() {
+                return Err(self.not_running());
             }
             let subjects = core.subjects.active();
             if subjects.is_empty() {

@@ -8,7 +8,7 @@ use std::{
 use p2pchan_proto::{error::Error, subject::SubjectKey};
 use tokio::sync::watch;
 
-use super::{inner::Inner, node_closed};
+use super::{inner::Inner, node_closed, subjects::Holder};
 
 /// A subject that is being discovered. Dropping it changes nothing; the node goes on until
 /// [`stop`](Self::stop) or [`Node::stop_discover`](super::Node::stop_discover).
@@ -35,7 +35,8 @@ impl Discovery {
     }
 
     /// Waits until the first announcement stands with every discovery service, so that others can
-    /// find this node. Ready at once if there is nothing to announce: no listener, no service.
+    /// find this node. Ready at once if there is nothing to announce: no listener, no service, or the
+    /// node is paused.
     ///
     /// # Errors
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) if the discovery or the node ends before.
@@ -45,13 +46,11 @@ impl Discovery {
         result.map(|_| ()).map_err(|_| crate::event::closed("the discovery"))
     }
 
-    /// Withdraws the announcement and stops looking. Open remotes live on.
+    /// Withdraws the announcement and stops looking, unless the setting `subjects` names the subject
+    /// too. Open remotes live on.
     pub fn stop(self) {
         let Some(inner) = self.inner.upgrade() else { return };
-        let mut core = inner.core();
-        if core.subjects.stop(self.key) {
-            core.book.handle_subject_stopped(self.key);
-        }
+        inner.core().release(self.key, Holder::Program);
     }
 }
 

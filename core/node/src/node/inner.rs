@@ -32,6 +32,7 @@ use tokio::{
 
 use super::{
     builder::RefuseHook,
+    node_closed, node_paused,
     ports::Ports,
     probes::Probes,
     services::{Service, Services},
@@ -71,6 +72,10 @@ pub(super) struct Inner {
     /// Gone once the node has closed, so that listeners end.
     events: Mutex<Option<broadcast::Sender<Event>>>,
     pub(super) closing: watch::Sender<bool>,
+    /// As the settings say, but sooner when they begin to, and later when they end to.
+    pub(super) paused: watch::Sender<bool>,
+    /// Each task of a connection, from the first dial or packet on, holds a receiver.
+    pub(super) connections: watch::Sender<()>,
     /// The plans of [`Core`] may have changed.
     pub(super) plans_changed: Notify,
     pub(super) derivation: Derivation,
@@ -146,7 +151,6 @@ impl Inner {
             probes: Probes::default(),
             budget: Budget::new(limits.reassembly as u64),
             pool: BlockPool::default(),
-            settings: watch::channel(Arc::new(settings)).0,
             tls,
             listening: watch::channel(Arc::default()).0,
             open: tokio::sync::Mutex::default(),
@@ -157,6 +161,9 @@ impl Inner {
             clock: Clock::start(),
             events: Mutex::new(Some(broadcast::channel(event::WAITING).0)),
             closing: watch::channel(false).0,
+            paused: watch::channel(settings.paused).0,
+            settings: watch::channel(Arc::new(settings)).0,
+            connections: watch::channel(()).0,
             plans_changed: Notify::new(),
             derivation: Derivation::default(),
             core: Mutex::new(core),
@@ -232,6 +239,24 @@ impl Inner {
         }
     }
 
+    pub(super) fn is_paused(&self) -> bool {
+        *self.paused.borrow()
+    }
+
+    /// What a future comes to, unless the node closes or pauses first.
+    pub(super) async fn while_running<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut paused = self.paused.subscribe();
+        tokio::select! {
+            result = self.until_closing(future) => result,
+            _ = paused.wait_for(|paused| *paused) => None,
+        }
+    }
+
+    /// Why a node that closes or pauses does not do something.
+    pub(super) fn not_running(&self) -> Error {
+        if self.is_closing() { node_closed() } else { node_paused() }
+    }
+
     /// The task that dials when the book says so, and lets held newcomers in when their time comes.
     pub(super) fn drive_plans(self: &Arc<Self>) {
         let inner = self.clone();
@@ -252,6 +277,9 @@ impl Inner {
     fn advance_plans(self: &Arc<Self>) -> Option<p2pchan_proto::time::Time> {
         let now = self.clock.now();
         let mut core = self.core();
+        if self.is_paused() {
+            return None;
+        }
         core.book.handle_timeout(now);
         core.links.handle_timeout(now);
         self.apply(&mut core);
@@ -283,7 +311,7 @@ impl Inner {
             match output {
                 Output::Greet(_) => own.push_back(output),
                 Output::Close(link, code) => match core.table.get(&link).cloned() {
-                    Some(link) => self.close_link(core, &link, code),
+                    Some(link) => self.close_link(core, &link, code, ""),
                     None => own.push_back(output),
                 },
                 Output::Welcome(link) => self.welcome(core, link),
@@ -299,10 +327,10 @@ impl Inner {
         own
     }
 
-    /// Closes a connection in favour of another one. Its remotes have ended before the other's open.
-    fn close_link(&self, core: &mut Core, link: &Link, code: CloseCode) {
+    /// Closes a connection. Its remotes have ended before those of another one in its place open.
+    pub(super) fn close_link(&self, core: &mut Core, link: &Link, code: CloseCode, message: &str) {
         let reason = link.command(|shared| {
-            shared.session.close(code, "");
+            shared.session.close(code, message);
             shared.session.closed().cloned()
         });
         let remotes = core.remotes.range((link.id, 0)..=(link.id, u64::MAX));

@@ -5,7 +5,7 @@
 //! - `builder`: settings in, a running node out.
 //! - `inner`: what all tasks of a node share, and how decisions of the machines become actions.
 //! - `listeners`, `services`: tables of what the settings have opened.
-//! - `update`: other settings for a node that runs.
+//! - `update`: other settings for a node that runs; `pause`: what `paused` ends and begins.
 //! - `accept`, `dial`: connections in and out, up to the handshake; `race`: TCP against QUIC.
 //! - `ports`: UDP ports; `probes`: asking whether a member is at an address.
 //! - `link_events`: what happens on open connections.
@@ -18,6 +18,7 @@ mod discovery;
 mod inner;
 mod link_events;
 mod listeners;
+mod pause;
 mod ports;
 mod probes;
 mod race;
@@ -38,6 +39,7 @@ use p2pchan_proto::{
     settings::Changes,
     subject::SubjectName,
 };
+use subjects::Holder;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -138,7 +140,7 @@ impl Node {
     /// [`ErrorKind::Invalid`] for a malformed subject, or one that is discovered with another secret;
     /// [`ErrorKind::Refused`] beyond `limits.subjects`; [`ErrorKind::Closed`] once the node has closed.
     pub fn discover(&self, subject: &str) -> Result<Discovery, Error> {
-        self.handle.inner.discover(SubjectName::phrase(subject)?, None)
+        self.handle.inner.discover(SubjectName::phrase(subject)?, None, Holder::Program)
     }
 
     /// As [`discover`](Self::discover), but only those who have the same `secret` (of the same form as
@@ -148,7 +150,7 @@ impl Node {
     /// As [`discover`](Self::discover).
     pub fn discover_with_secret(&self, subject: &str, secret: &str) -> Result<Discovery, Error> {
         p2pchan_proto::subject::check_secret(secret)?;
-        self.handle.inner.discover(SubjectName::phrase(subject)?, Some(secret))
+        self.handle.inner.discover(SubjectName::phrase(subject)?, Some(secret), Holder::Program)
     }
 
     /// As [`discover`](Self::discover) for 32 bytes that are as strong as a key; they are not
@@ -157,16 +159,16 @@ impl Node {
     /// # Errors
     /// As [`discover`](Self::discover).
     pub fn discover_topic(&self, topic: [u8; 32]) -> Result<Discovery, Error> {
-        self.handle.inner.discover(SubjectName::Topic(topic), None)
+        self.handle.inner.discover(SubjectName::Topic(topic), None, Holder::Program)
     }
 
-    /// Withdraws a subject's announcement and stops looking. Open remotes live on. A subject that is
-    /// not discovered is left so.
+    /// Withdraws a subject's announcement and stops looking, unless the setting `subjects` names it
+    /// too. Open remotes live on. A subject that is not discovered is left so.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for a malformed subject.
     pub fn stop_discover(&self, subject: &str) -> Result<(), Error> {
-        self.handle.inner.stop_discover(&SubjectName::phrase(subject)?);
+        self.handle.inner.stop_discover(&SubjectName::phrase(subject)?, Holder::Program);
         Ok(())
     }
 
@@ -176,7 +178,7 @@ impl Node {
     /// comes of it is given by [`next_remote`](Self::next_remote).
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`] if no subject is discovered, [`ErrorKind::Closed`] if the peer is
+    /// [`ErrorKind::Settings`] if no subject is discovered or the node is paused, [`ErrorKind::Closed`] if the peer is
     /// connected already, [`ErrorKind::Auth`] if no subject is common, [`ErrorKind::Timeout`],
     /// [`ErrorKind::Io`] and so on if it cannot be reached.
     pub async fn connect(&self, address: Address) -> Result<Remote, Error> {
@@ -215,6 +217,11 @@ impl fmt::Debug for Node {
 
 fn node_closed() -> Error {
     closed("the node")
+}
+
+fn node_paused() -> Error {
+    let message = "setting paused = true: nobody is dialled; set it to false first";
+    Error::new(ErrorKind::Settings, message)
 }
 
 fn refused(message: String) -> Error {

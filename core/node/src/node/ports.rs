@@ -11,7 +11,7 @@ use std::{
 };
 
 use p2pchan_proto::settings::ListenAddress;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 
 use super::inner::Inner;
 use crate::transport::{
@@ -25,6 +25,8 @@ pub(super) struct Ports {
     runtime: Handle,
     /// As many as the settings name, now or while connections of earlier ones live, and two.
     open: Mutex<Vec<OpenPort>>,
+    /// Each task that is closing a port holds a receiver.
+    closing: watch::Sender<()>,
 }
 
 /// A port, and what it is for.
@@ -61,7 +63,7 @@ pub(super) enum Purpose {
 
 impl Ports {
     pub(super) fn new(configs: QuicConfigs, runtime: Handle) -> Self {
-        Self { configs, runtime, open: Mutex::default() }
+        Self { configs, runtime, open: Mutex::default(), closing: watch::channel(()).0 }
     }
 
     #[expect(dead_code, reason = "for status")]
@@ -168,8 +170,11 @@ impl Inner {
             Drained::Now(engine) => engine.close().await,
             Drained::Gone => {}
             Drained::NotYet => {
-                let inner = self.clone();
-                self.spawn_until_closing(async move { inner.drained(port).await });
+                let (inner, closing) = (self.clone(), self.ports.closing.subscribe());
+                self.spawn_until_closing(async move {
+                    inner.drained(port).await;
+                    drop(closing);
+                });
             }
         }
     }
@@ -207,5 +212,6 @@ impl Inner {
         for port in ports {
             port.engine.close().await;
         }
+        self.ports.closing.closed().await;
     }
 }

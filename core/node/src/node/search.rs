@@ -33,6 +33,8 @@ struct Search {
     settings: watch::Receiver<Arc<Settings>>,
     source: Arc<str>,
     topic: Topic,
+    /// The topic as it was last announced, for taking that back.
+    announced: Option<Topic>,
     found: Found,
     schedule: Schedule,
     running: Option<(Action, Running)>,
@@ -76,6 +78,7 @@ impl Inner {
             listening,
             settings,
             source,
+            announced: None,
             running: None,
             flushed: false,
             stopping: false,
@@ -163,14 +166,19 @@ impl Search {
         self.watched.outstanding.send_modify(|left| *left = left.saturating_sub(1));
     }
 
-    fn begin(&self, action: Action) -> Running {
+    fn begin(&mut self, action: Action) -> Running {
         let (service, topic) = (self.service.clone(), self.topic.clone());
         let found = self.found.clone();
+        let announced = self.announced.clone();
         let limit = self.inner.settings().timeouts.close;
         match action {
-            Action::Announce => Box::pin(async move { service.announce(&topic).await }),
+            Action::Announce => {
+                self.announced = Some(topic.clone());
+                Box::pin(async move { service.announce(&topic).await })
+            }
             Action::LookUp => Box::pin(async move { service.look_up(&topic, &found).await }),
             Action::Withdraw => Box::pin(async move {
+                let topic = announced.unwrap_or(topic);
                 let _ = time::timeout(limit, service.withdraw(&topic)).await;
                 Ok(())
             }),

@@ -35,6 +35,9 @@ pub(super) enum Named {
 impl Named {
     /// All that the settings name.
     pub(super) fn wanted(settings: &Settings) -> Vec<Self> {
+        if settings.paused {
+            return Vec::new();
+        }
         let discovery = &settings.discovery;
         let seeds = Some(discovery.seeds.clone()).filter(|seeds| !seeds.is_empty());
         let bittorrent = discovery.bittorrent.settings();
@@ -161,6 +164,9 @@ impl Inner {
 
     /// Begins the searches that are missing: of each subject whose keys are known, with each service.
     pub(super) fn begin_searches(self: &Arc<Self>, core: &mut Core) {
+        if self.is_paused() {
+            return;
+        }
         let Core { services, subjects, .. } = core;
         for service in &services.open {
             for (key, watched) in subjects.enlist(service.id) {
@@ -172,9 +178,7 @@ impl Inner {
     /// Takes a service out of use: what was announced with it is taken back, then it is closed. Ready
     /// after `timeouts.close` and 6 s at most.
     pub(super) async fn close_service(&self, service: &Service) {
-        service.stop.send_replace(true);
-        let limit = self.settings().timeouts.close + CLOSING;
-        let _ = timeout(limit, service.stop.closed()).await;
+        self.stop_searches(&service.stop).await;
         let _ = timeout(CLOSING, service.verbs.close()).await;
         service.closed().into_iter().for_each(|event| self.emit(event));
         let mut core = self.core();
@@ -182,6 +186,14 @@ impl Inner {
         if !core.services.open.iter().any(|other| other.verbs.name() == name) {
             core.book.handle_source_stopped(name);
         }
+    }
+
+    /// Stops the searches of a service. Ready when their announcements are taken back, as far as that
+    /// is possible within `timeouts.close`.
+    pub(super) async fn stop_searches(&self, stop: &watch::Sender<bool>) {
+        stop.send_replace(true);
+        let limit = self.settings().timeouts.close + CLOSING;
+        let _ = timeout(limit, stop.closed()).await;
     }
 
     /// Closes all services; nothing asks them any more.

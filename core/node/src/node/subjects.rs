@@ -12,7 +12,12 @@ use p2pchan_proto::{
 use tokio::sync::{Mutex, watch};
 use zeroize::Zeroizing;
 
-use super::{discovery::Discovery, inner::Inner, node_closed, refused, services::ServiceId};
+use super::{
+    discovery::Discovery,
+    inner::{Core, Inner},
+    node_closed, refused,
+    services::ServiceId,
+};
 use crate::event::Event;
 
 /// Stopped subjects whose keys are kept, so that discovering them again costs nothing.
@@ -34,8 +39,16 @@ struct Entry {
     search: Option<Search>,
 }
 
+/// Who wants a subject discovered; it is until nobody does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holder {
+    Program,
+    Settings,
+}
+
 /// A subject that is being discovered.
 struct Search {
+    holders: BTreeSet<Holder>,
     stop: watch::Sender<bool>,
     /// Steps until the first announcement stands everywhere: deriving, and one for each service.
     outstanding: watch::Sender<usize>,
@@ -46,10 +59,10 @@ struct Search {
 }
 
 impl Search {
-    fn new() -> Self {
+    fn new(holder: Holder) -> Self {
         let outstanding = watch::channel(1).0;
         let (stop, services) = (watch::channel(false).0, BTreeSet::new());
-        Self { stop, outstanding, derived: false, services }
+        Self { holders: [holder].into(), stop, outstanding, derived: false, services }
     }
 
     fn derived(&mut self) {
@@ -148,8 +161,30 @@ impl Subjects {
         }
     }
 
+    /// One of those who want a subject discovered lets go of it; whether that stops it.
+    pub(super) fn release(&mut self, key: SubjectKey, holder: Holder) -> bool {
+        let Some(search) = self.search(key) else { return false };
+        search.holders.remove(&holder);
+        search.holders.is_empty() && self.stop(key)
+    }
+
+    /// How many are discovered because the program says so, not counting some.
+    pub(super) fn of_program_beside(&self, others: &BTreeSet<SubjectName>) -> usize {
+        let counts = |entry: &&Entry| {
+            let search = entry.search.as_ref();
+            search.is_some_and(|search| search.holders.contains(&Holder::Program))
+                && !others.contains(&entry.name)
+        };
+        self.entries.values().filter(counts).count()
+    }
+
+    /// Whether a subject is discovered, and with a secret.
+    pub(super) fn has_secret(&self, name: &SubjectName) -> bool {
+        self.find(name).is_some_and(|key| self.entries[&key].secret.is_some())
+    }
+
     /// Stops a search; whether there was one.
-    pub(super) fn stop(&mut self, key: SubjectKey) -> bool {
+    fn stop(&mut self, key: SubjectKey) -> bool {
         let search = self.entries.get_mut(&key).and_then(|entry| entry.search.take());
         search.is_some_and(|search| {
             search.stop.send_replace(true);
@@ -181,6 +216,13 @@ impl Subjects {
     pub(super) fn dismiss(&mut self, service: ServiceId) {
         for search in self.entries.values_mut().filter_map(|entry| entry.search.as_mut()) {
             search.services.remove(&service);
+        }
+    }
+
+    /// No service looks for anything any more.
+    pub(super) fn dismiss_all(&mut self) {
+        for search in self.entries.values_mut().filter_map(|entry| entry.search.as_mut()) {
+            search.services.clear();
         }
     }
 
@@ -232,11 +274,20 @@ impl Subjects {
     }
 }
 
+impl Core {
+    pub(super) fn release(&mut self, key: SubjectKey, holder: Holder) {
+        if self.subjects.release(key, holder) {
+            self.book.handle_subject_stopped(key);
+        }
+    }
+}
+
 impl Inner {
     pub(super) fn discover(
         self: &Arc<Self>,
         name: SubjectName,
         secret: Option<&str>,
+        holder: Holder,
     ) -> Result<Discovery, Error> {
         let mut core = self.core();
         if self.is_closing() {
@@ -250,8 +301,12 @@ impl Inner {
                     "the subject is discovered with another secret; stop_discover it first";
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
-            let outstanding = entry.search.as_ref().map(|search| search.outstanding.subscribe());
-            return Ok(Discovery::new(self, key, entry.label.clone(), outstanding));
+            let label = entry.label.clone();
+            let outstanding = subjects.search(key).map(|search| {
+                search.holders.insert(holder);
+                search.outstanding.subscribe()
+            });
+            return Ok(Discovery::new(self, key, label, outstanding));
         }
         let limit = self.settings().limits.subjects;
         if subjects.active().len() >= limit {
@@ -259,7 +314,7 @@ impl Inner {
             return Err(refused(message));
         }
         let key = subjects.number(&name, secret);
-        let search = Search::new();
+        let search = Search::new(holder);
         let receiver = search.outstanding.subscribe();
         let mut label = None;
         if let Some(entry) = subjects.entries.get_mut(&key) {
@@ -307,16 +362,16 @@ impl Inner {
         }
     }
 
-    pub(super) fn stop_discover(&self, name: &SubjectName) {
+    /// One of those who want a subject discovered lets go of it.
+    pub(super) fn stop_discover(&self, name: &SubjectName, holder: Holder) {
         let mut core = self.core();
         if let Some(key) = core.subjects.find(name) {
-            core.subjects.stop(key);
-            core.book.handle_subject_stopped(key);
+            core.release(key, holder);
         }
     }
 
     fn warn_if_nobody_searches(&self) {
-        if self.core().services.is_empty() {
+        if self.core().services.is_empty() && !self.is_paused() {
             let message = "no discovery service is set, so this node finds nobody by itself; it can \
                            still accept and `connect`. Set discovery.seeds or \
                            discovery.bittorrent.bootstrap";

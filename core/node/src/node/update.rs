@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use p2pchan_proto::{
-    error::Error,
+    error::{Error, ErrorKind},
     settings::{Changes, ListenAddress, Settings},
 };
 use tokio::sync::oneshot;
@@ -24,8 +24,9 @@ use super::{
     listeners::{Bound, Listener},
     node_closed, refused,
     services::{Named, Opened, Service},
+    subjects::Holder,
 };
-use crate::discovery::DiscoveryService;
+use crate::{discovery::DiscoveryService, event::Event};
 
 /// Changes that wait for their turn, or are being made.
 pub(super) const MAX_UPDATES: usize = 64;
@@ -79,6 +80,7 @@ impl Inner {
         open.program.merge(program);
         self.add_services(services.into_iter().map(Opened::of_program).collect());
         self.add(&mut open, new);
+        self.take_over_subjects(&Settings::default());
         Ok(())
     }
 
@@ -92,18 +94,28 @@ impl Inner {
         program.merge(changes);
         let after = Settings::default().with(&program)?;
         self.settings().check_hot(&after)?;
+        self.check_subjects(&after)?;
         self.move_to(&mut open, after).await?;
         open.program = program;
         Ok(())
     }
 
     async fn move_to(self: &Arc<Self>, open: &mut Open, after: Settings) -> Result<(), Error> {
+        let before = self.settings();
+        if after.paused && !before.paused {
+            self.pause(&mut open.listeners).await;
+        }
         let gone = self.take_what_goes(open, &after);
         self.close_gone(&gone).await;
         match self.open_missing(open, &after).await {
             Ok(new) => {
+                let resumes = before.paused && !after.paused;
                 self.set_settings(after);
+                if resumes {
+                    self.resume();
+                }
                 self.add(open, new);
+                self.take_over_subjects(&before);
                 Ok(())
             }
             Err(error) => Err(self.put_back(open, &gone, error).await),
@@ -111,7 +123,8 @@ impl Inner {
     }
 
     fn take_what_goes(&self, open: &mut Open, after: &Settings) -> Gone {
-        let goes = |listener: &mut Listener| !after.listen.contains(&listener.wanted);
+        let wanted = wanted_addresses(after);
+        let goes = |listener: &mut Listener| !wanted.contains(&listener.wanted);
         let listeners = open.listeners.extract_if(.., goes).collect();
         let mut core = self.core();
         let services = core.services.take_unless(&Named::wanted(after));
@@ -150,7 +163,7 @@ impl Inner {
         settings: &Settings,
     ) -> Result<(), Error> {
         let is_open = |wanted: &ListenAddress| open.listeners.iter().any(|it| it.wanted == *wanted);
-        for wanted in settings.listen.iter().filter(|wanted| !is_open(wanted)) {
+        for wanted in wanted_addresses(settings).iter().filter(|wanted| !is_open(wanted)) {
             new.listeners.push(self.bind(wanted)?);
         }
         let mut named = Named::wanted(settings);
@@ -190,6 +203,45 @@ impl Inner {
         Error::new(error.kind(), message)
     }
 
+    /// Checks what only a running node can know of the subjects of its next settings.
+    fn check_subjects(&self, after: &Settings) -> Result<(), Error> {
+        let (before, core) = (self.settings(), self.core());
+        let wrong =
+            |why: String| Err(Error::new(ErrorKind::Settings, format!("setting subjects: {why}")));
+        if after.subjects.is_subset(&before.subjects) {
+            return Ok(());
+        }
+        if after.subjects.iter().any(|name| core.subjects.has_secret(name)) {
+            let why = "the program discovers one of them with a secret; leave that one out";
+            return wrong(why.into());
+        }
+        let (own, limit) =
+            (core.subjects.of_program_beside(&after.subjects), after.limits.subjects);
+        if own + after.subjects.len() > limit {
+            return wrong(format!(
+                "{} phrases, and the program discovers {own} others; that is more than \
+                 limits.subjects = {limit}; name fewer, or raise that",
+                after.subjects.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Discovers what the settings name, and lets go of what they named before and do no more.
+    fn take_over_subjects(self: &Arc<Self>, before: &Settings) {
+        let now = self.settings();
+        for name in before.subjects.difference(&now.subjects) {
+            self.stop_discover(name, Holder::Settings);
+        }
+        for name in now.subjects.difference(&before.subjects) {
+            if let Err(error) = self.discover(name.clone(), None, Holder::Settings) {
+                // The program took the place after it had been checked.
+                let message = format!("setting subjects: {}", error.message());
+                self.emit(Event::Warning { message });
+            }
+        }
+    }
+
     /// Takes into use what was opened.
     fn add(self: &Arc<Self>, open: &mut Open, new: New) {
         let New { listeners, services } = new;
@@ -200,6 +252,11 @@ impl Inner {
         self.add_services(services);
         self.plans_changed.notify_one();
     }
+}
+
+/// Where to listen.
+fn wanted_addresses(settings: &Settings) -> &[ListenAddress] {
+    if settings.paused { &[] } else { &settings.listen }
 }
 
 impl New {

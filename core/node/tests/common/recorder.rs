@@ -11,6 +11,7 @@ pub(crate) enum Asked {
     Announce(Vec<Address>),
     LookUp,
     Withdraw,
+    Pause,
     Close,
 }
 
@@ -63,6 +64,10 @@ impl DiscoveryService for Recorder {
 
     fn withdraw<'a>(&'a self, _: &'a Topic) -> BoxFuture<'a, ()> {
         Box::pin(async { self.note(Asked::Withdraw) })
+    }
+
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { self.note(Asked::Pause) })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -30,8 +30,10 @@ Every value can be written as text, and a list of one as its item.
 | ports | a port, a range `3401~3499`, or several with commas: `3401~3499,4000`; not `0` among others |
 | listen address | IP address and ports: `0.0.0.0:8099`, `[::]:3401~3499`; IPv6 in brackets; no host names. `tcp://` or `quic://` before it means this transport only, neither means both |
 | host | host name or IP address and a port: `example.org:8099`, `[2001:db8::1]:8099`. Before a seed `tcp://` or `quic://` may stand, as above |
+| phrase | any text of 1 to 256 bytes, taken as it is |
+| boolean | `true`, `false` |
 | peer id | 64 lower-case hexadecimal digits |
-| list | a list of the language, or text with commas: `a, b`; the empty list as text is `[]` |
+| list | a list of the language, or text with commas: `a, b`; the empty list as text is `[]`. Of phrases, one text is one |
 
 ## While a node runs
 

@@ -4,12 +4,14 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     forms::{
+        boolean::Boolean,
         duration::{Between, Span},
         hosts::{BootstrapForm, Seeds},
         identity::{Identity, Peers},
         listen::Listen,
         number::{Count, Size},
         port::{Ipv4, Port},
+        subjects::Subjects,
         transports::TransportsForm,
     },
     key::{Field, Key},
@@ -87,6 +89,29 @@ pub static KEYS: &[Key] = &[
         hot: true,
         secret: false,
         entry: field!(Peers, allow),
+    },
+    Key {
+        name: "subjects",
+        meaning: "Phrases that this node discovers because its settings say so, beside those that \
+                  the program discovers by itself; one that is in both stays until both let go of \
+                  it. One text is one phrase, commas and all; several are a list.",
+        trade_off: "Programs that only serve whoever comes need not know their subjects, but a \
+                    phrase in a settings file is a password there. Those with a secret are the \
+                    program's to discover.",
+        hot: true,
+        secret: true,
+        entry: field!(Subjects, subjects),
+    },
+    Key {
+        name: "paused",
+        meaning: "No network activity at all: remotes end and say why, announcements are taken \
+                  back, sockets are closed, nobody is dialled or looked up. With `false` again, \
+                  everything opens as the settings say.",
+        trade_off: "Keeps the program, its settings and its subjects while a machine must be quiet; \
+                    what has not been sent within `timeouts.close` is lost, and reported.",
+        hot: true,
+        secret: false,
+        entry: field!(Boolean, paused),
     },
     Key {
         name: "discovery.seeds",

@@ -157,6 +157,11 @@ fn values_that_contradict_each_other_are_refused_by_both_names() {
             assert!(error.message().contains(part), "{part:?} is missing in: {error}");
         }
     }
+    let phrases = Value::from(["first", "second"]);
+    let error = with([("subjects", phrases), ("limits.subjects", 1.into())]).unwrap_err();
+    for part in ["subjects = 2 phrases", "at most limits.subjects = 1"] {
+        assert!(error.message().contains(part), "{part:?} is missing in: {error}");
+    }
     // The order in which keys are read must not matter: together they are right.
     assert!(with([("limits.high_water", "8MiB"), ("limits.low_water", "2MiB")]).is_ok());
     assert!(with([("limits.message", "128MiB"), ("limits.reassembly", "1GiB")]).is_ok());
@@ -167,6 +172,9 @@ fn a_message_never_shows_a_seed_or_a_page_of_text() {
     let seed = "5EED".repeat(16);
     let error = with([("identity", &*seed)]).unwrap_err();
     assert!(error.message().contains("identity") && !error.message().contains("5EED"), "{error}");
+    let phrase = Value::List(vec!["5EED".into(), 5.into()]);
+    let error = with([("subjects", phrase)]).unwrap_err();
+    assert!(error.message().contains("subjects") && !error.message().contains("5EED"), "{error}");
     for name in KEYS.iter().map(|key| key.name).filter(|name| *name != "identity") {
         let error = with([(name, "\u{1F642}".repeat(10_000))]).unwrap_err();
         assert!(error.message().len() < 3000, "{name}: {} bytes", error.message().len());
@@ -214,6 +222,7 @@ const TEXTS: &[&str] = &[
     "1m~1h",
     "127.0.0.1",
     "keys/node",
+    "true",
     SEED,
     "~",
     "",

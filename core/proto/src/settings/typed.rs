@@ -18,6 +18,7 @@ use crate::{
     address::Transports,
     error::{Error, ErrorKind},
     id::PeerId,
+    subject::SubjectName,
 };
 
 const KIB: usize = 1024;
@@ -37,6 +38,10 @@ pub struct Settings {
     pub identity: IdentitySource,
     /// Who may open a remote; `None`: everyone, an empty set: nobody.
     pub allow: Option<BTreeSet<PeerId>>,
+    /// What the settings say to discover.
+    pub subjects: BTreeSet<SubjectName>,
+    /// No network activity at all.
+    pub paused: bool,
     /// How others are found.
     pub discovery: Discovery,
     /// How much memory and how many connections, remotes and dials there may be.
@@ -174,7 +179,7 @@ impl Settings {
     }
 
     /// Every key with its value, null where nothing is set: the changes that turn any settings into
-    /// these. They hold the seed if [`identity`](Self::identity) is one; [`Key::secret`] marks it.
+    /// these. They hold secrets, such as the subjects; [`Key::secret`] marks them.
     pub fn to_changes(&self) -> Changes {
         KEYS.iter().map(|key| (key.name, key.value(self))).collect()
     }
@@ -196,6 +201,12 @@ impl Settings {
             ("limits.message", size(limits.message)),
             "at most",
             ("limits.reassembly", size(limits.reassembly)),
+        )?;
+        require(
+            self.subjects.len() <= limits.subjects,
+            ("subjects", format!("{} phrases", self.subjects.len())),
+            "at most",
+            ("limits.subjects", limits.subjects.to_string()),
         )?;
         self.check_bittorrent_address()
     }

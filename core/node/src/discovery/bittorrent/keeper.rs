@@ -98,6 +98,11 @@ impl Keeper {
         }
     }
 
+    /// Ends the client. The next query starts another one. Ready when its port is free.
+    pub(super) async fn rest(&self) {
+        self.slot.lock().await.end().await;
+    }
+
     pub(super) async fn close(&self) {
         self.stopped.send_replace(true);
         self.slot.lock().await.end().await;

@@ -197,6 +197,11 @@ impl DiscoveryService for BitTorrentDht {
 
     // BEP 5 has no way to withdraw: it is enough to stop announcing.
 
+    /// Ends the client until it is next asked. A network of one's own goes on: others live on it.
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.keeper.rest())
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(Self::close(self))
     }

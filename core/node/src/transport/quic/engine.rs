@@ -87,9 +87,11 @@ impl Engine {
     /// Closes every connection and gives the port back.
     pub(crate) async fn close(self: Arc<Self>) {
         self.endpoint.close(VarInt::from_u32(0), b"");
-        let runtime = self.runtime.clone();
+        let (runtime, port) = (self.runtime.clone(), self.port.clone());
         drop(self);
         runtime.end().await;
+        // Others may hold it still, a dial that leaves from it say.
+        port.close();
     }
 }
 

@@ -31,8 +31,8 @@ const MOST_PATHS: usize = 16_384;
 
 /// A UDP port that QUIC shares with others.
 pub(crate) struct Port {
-    /// Exchanged by [`Port::swap`]; else only read.
-    live: RwLock<Arc<Live>>,
+    /// Exchanged by [`Port::swap`], gone after [`Port::close`]; else only read.
+    live: RwLock<Option<Arc<Live>>>,
     queues: Queues,
     sorted: Sorted,
     sent: AtomicU64,
@@ -74,7 +74,7 @@ pub(crate) struct Counters {
 impl Port {
     pub(crate) fn new(socket: std::net::UdpSocket, queues: Queues) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
-            live: RwLock::new(Arc::new(Live::new(socket)?)),
+            live: RwLock::new(Some(Arc::new(Live::new(socket)?))),
             queues,
             sorted: Sorted::default(),
             sent: AtomicU64::new(0),
@@ -88,11 +88,16 @@ impl Port {
     #[cfg_attr(not(test), expect(dead_code, reason = "for those that notice a new network"))]
     pub(crate) fn swap(&self, socket: std::net::UdpSocket) -> io::Result<()> {
         let live = Arc::new(Live::new(socket)?);
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(live);
         if let Some(reader) = lock(&self.reader).take() {
             reader.wake();
         }
         Ok(())
+    }
+
+    /// Gives the system's port back, whoever still holds this.
+    pub(crate) fn close(&self) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Sends one datagram that is not QUIC, unless the socket is busy: then it is lost, as datagrams
@@ -106,7 +111,7 @@ impl Port {
             src_ip: None,
         };
         self.count_sent(&transmit);
-        self.live().try_send(&transmit)
+        self.live()?.try_send(&transmit)
     }
 
     /// A name for an address that can be led elsewhere while the engine uses it. `None` if too many are
@@ -123,7 +128,7 @@ impl Port {
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
-        self.live().local_address()
+        self.live()?.local_address()
     }
 
     #[cfg_attr(not(test), expect(dead_code, reason = "for status"))]
@@ -139,8 +144,9 @@ impl Port {
         }
     }
 
-    fn live(&self) -> Arc<Live> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn live(&self) -> io::Result<Arc<Live>> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner).clone();
+        live.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     fn register(&self, waker: &Waker) {
@@ -168,10 +174,10 @@ impl quinn::AsyncUdpSocket for Port {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let sent = match self.real_address(transmit.destination) {
-            Some(real) if real == transmit.destination => self.live().try_send(transmit),
+            Some(real) if real == transmit.destination => self.live()?.try_send(transmit),
             // Which of our addresses it leaves from depends on where it really goes.
             Some(destination) => {
-                self.live().try_send(&Transmit { destination, src_ip: None, ..transmit.clone() })
+                self.live()?.try_send(&Transmit { destination, src_ip: None, ..transmit.clone() })
             }
             // The path has been closed: nobody is there any more.
             None => return Ok(()),
@@ -190,7 +196,9 @@ impl quinn::AsyncUdpSocket for Port {
     ) -> Poll<io::Result<usize>> {
         // First, so that a socket that comes right after this one was looked at is not missed.
         self.register(context.waker());
-        let received = ready!(self.live().poll_receive(context, buffers, metas));
+        // After the end nothing comes any more.
+        let Ok(live) = self.live() else { return Poll::Pending };
+        let received = ready!(live.poll_receive(context, buffers, metas));
         let paths = &lock(&self.paths).table;
         for (buffer, meta) in buffers.iter_mut().zip(metas).take(received) {
             self.sorted.sort(buffer, meta, &self.queues);
@@ -207,15 +215,15 @@ impl quinn::AsyncUdpSocket for Port {
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.live().most_segments_sent()
+        self.live().map_or(1, |live| live.most_segments_sent())
     }
 
     fn max_receive_segments(&self) -> usize {
-        self.live().most_segments_received()
+        self.live().map_or(1, |live| live.most_segments_received())
     }
 
     fn may_fragment(&self) -> bool {
-        self.live().may_fragment()
+        self.live().is_ok_and(|live| live.may_fragment())
     }
 }
 
@@ -263,7 +271,7 @@ impl quinn::UdpPoller for Writable {
         let Self { port, waiting } = &mut *self;
         let future = waiting.get_or_insert_with(|| {
             let live = port.live();
-            Box::pin(async move { live.writable().await })
+            Box::pin(async move { live?.writable().await })
         });
         let ready = ready!(future.as_mut().poll(context));
         *waiting = None;

@@ -1,5 +1,6 @@
 //! How each type of value is read, written and described.
 
+pub(super) mod boolean;
 pub(super) mod duration;
 pub(super) mod hosts;
 pub(super) mod identity;
@@ -7,6 +8,7 @@ mod list;
 pub(super) mod listen;
 pub(super) mod number;
 pub(super) mod port;
+pub(super) mod subjects;
 pub(super) mod transports;
 
 /// What a value of the wrong type is told.
