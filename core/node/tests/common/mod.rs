@@ -6,6 +6,7 @@ pub(crate) mod peer;
 pub(crate) mod proxy;
 pub(crate) mod recorder;
 pub(crate) mod rendezvous;
+pub(crate) mod udp;
 
 use std::{
     panic,

@@ -78,13 +78,7 @@ impl Peer {
         protocols: Vec<Vec<u8>>,
     ) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
-        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(&[&TLS13])
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyKey))
-            .with_client_cert_resolver(OwnKey::new(seed));
-        config.alpn_protocols = protocols;
+        let config = client_config(seed, protocols);
         let name = ServerName::try_from("anybody").unwrap();
         let tls = ClientConnection::new(Arc::new(config), name).unwrap();
         Self::shake_hands(stream, tls.into(), seed, true).await
@@ -234,6 +228,18 @@ impl Peer {
 }
 
 /// A HELLO of a peer without peculiarities.
+/// TLS of a dialler, as a node has it.
+pub(crate) fn client_config(seed: [u8; 32], protocols: Vec<Vec<u8>>) -> ClientConfig {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyKey))
+        .with_client_cert_resolver(OwnKey::new(seed));
+    config.alpn_protocols = protocols;
+    config
+}
+
 pub(crate) fn hello(tags: Vec<[u8; 16]>) -> Hello {
     let about = About { features: 0, max_message: 1 << 24, window: 1 << 20, observed: None };
     Hello { about, listen: vec![], tags }
