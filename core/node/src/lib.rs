@@ -36,6 +36,7 @@
 //! # Layout
 //! - `node`: what programs call, and the tasks behind it. `remote`, `message`, `event`: what it gives.
 //! - `link`: one connection's task. `transport`: encrypted bytes. `identity`: the key.
+//! - `status`: what a node tells of itself.
 //! - `discovery`: finding others. `testnet`: a DHT for tests.
 //!
 //! The protocol itself is in the crate `p2pchan-proto`.
@@ -49,6 +50,7 @@ mod message;
 mod node;
 mod remote;
 mod runtime;
+mod status;
 mod tasks;
 mod testnet;
 mod transport;
@@ -69,6 +71,11 @@ pub use p2pchan_proto::{
     settings::{Changes, Value},
 };
 pub use remote::{Remote, Sender};
+pub use status::{
+    AddressBookStatus, AddressStatus, DoneStatus, FoundStatus, LimitsStatus, LinkStatus,
+    NodeStatus, RemoteStatus, SearchStatus, ServiceStatus, SocketStatus, Status, SubjectStatus,
+    Totals, TransportStatus, UsageStatus,
+};
 pub use testnet::{Testnet, TestnetBuilder};
 
 /// Its example is compiled with those of the documentation.

@@ -17,6 +17,7 @@ use p2pchan_proto::{
     error::{Error, ErrorKind},
     id::PeerId,
     subject::SubjectKey,
+    time::Time,
     wire::Kind,
 };
 
@@ -33,6 +34,7 @@ pub(crate) struct State {
     pub(crate) key: SubjectKey,
     pub(crate) subject: Arc<str>,
     pub(crate) ended: OnceLock<Reason>,
+    pub(crate) began: Time,
     clock: Clock,
 }
 
@@ -44,7 +46,8 @@ impl State {
         subject: Arc<str>,
         clock: Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { link, channel, key, subject, ended: OnceLock::new(), clock })
+        let (ended, began) = (OnceLock::new(), clock.now());
+        Arc::new(Self { link, channel, key, subject, ended, began, clock })
     }
 
     /// Sends at once; `WouldBlock` is an error like the others.

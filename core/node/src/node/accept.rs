@@ -195,7 +195,7 @@ impl Inner {
         let opened = Arc::new(AtomicBool::new(false));
         let driver = LinkDriver { inner: self.clone(), dial, opened: opened.clone() };
         let reason = drive(link.clone(), pipe, self.clock, driver).await;
-        self.core().table.remove(&link.id);
+        self.core().forget_link(link.id);
         (opened.load(Ordering::Relaxed), reason)
     }
 
@@ -205,7 +205,7 @@ impl Inner {
         core.admission.leave(id, from);
         core.unproven.remove(&id);
         // It may have been crowded out in the middle of anything.
-        core.table.remove(&id);
+        core.forget_link(id);
         core.links.handle_closed(id);
         self.apply(&mut core);
     }

@@ -34,6 +34,12 @@ impl Discovery {
         &self.subject
     }
 
+    /// The number under which [`Node::status`](super::Node::status) shows this subject: nobody can
+    /// tell the subject from it.
+    pub const fn number(&self) -> u32 {
+        number(self.key)
+    }
+
     /// Waits until the first announcement stands with every discovery service, so that others can
     /// find this node. Ready at once if there is nothing to announce: no listener, no service, or the
     /// node is paused.
@@ -52,6 +58,11 @@ impl Discovery {
         let Some(inner) = self.inner.upgrade() else { return };
         inner.core().release(self.key, Holder::Program);
     }
+}
+
+/// How a subject is shown to others than the program: by the order in which it was discovered.
+pub(super) const fn number(SubjectKey(key): SubjectKey) -> u32 {
+    key.saturating_add(1)
 }
 
 impl fmt::Debug for Discovery {

@@ -13,7 +13,7 @@ use std::{
 use p2pchan_proto::{
     address::Address,
     book::{self, Book, DialId},
-    channel::{BlockPool, Budget, CloseCode, Config, Opened, Reason},
+    channel::{BlockPool, Budget, CloseCode, Config, Opened, Reason, Traffic},
     error::Error,
     id::PeerId,
     node::{Admission, LinkId, Links, Output},
@@ -35,8 +35,10 @@ use super::{
     node_closed, node_paused,
     ports::Ports,
     probes::Probes,
+    searches::Searches,
     services::{Service, Services},
     subjects::{Derivation, Subjects},
+    totals::Counters,
     update::{MAX_UPDATES, Open},
 };
 use crate::{
@@ -80,8 +82,9 @@ pub(super) struct Inner {
     pub(super) plans_changed: Notify,
     pub(super) derivation: Derivation,
     /// What all connections share, also those that were made with other settings.
-    budget: Budget,
+    pub(super) budget: Budget,
     pool: BlockPool,
+    pub(super) counters: Counters,
     core: Mutex<Core>,
 }
 
@@ -104,6 +107,18 @@ pub(super) struct Core {
     /// HELLOs that came while subjects are still being derived; bounded by admission.
     pub(super) undecided: Vec<(LinkId, Hello)>,
     pub(super) next_link: u64,
+    pub(super) searches: Searches,
+    /// What went over connections that are not in the table any more.
+    pub(super) gone: Traffic,
+}
+
+impl Core {
+    /// The connection has ended, or been crowded out.
+    pub(super) fn forget_link(&mut self, link: LinkId) {
+        if let Some(link) = self.table.remove(&link) {
+            self.gone += link.lock().session.traffic();
+        }
+    }
 }
 
 pub(super) struct Parts {
@@ -142,6 +157,8 @@ impl Inner {
             unproven: BTreeMap::new(),
             undecided: Vec::new(),
             next_link: 0,
+            searches: Searches::default(),
+            gone: Traffic::default(),
         };
         let silence = settings.timeouts.ping * SILENT_PINGS;
         let quic = QuicConfigs::new(&tls, silence)?;
@@ -166,6 +183,7 @@ impl Inner {
             connections: watch::channel(()).0,
             plans_changed: Notify::new(),
             derivation: Derivation::default(),
+            counters: Counters::default(),
             core: Mutex::new(core),
         }))
     }
@@ -198,6 +216,7 @@ impl Inner {
 
     pub(super) fn emit(&self, event: Event) {
         event.log();
+        self.counters.note(&event);
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody listens: nobody wants to know.
         let _ = events.as_ref().map(|events| events.send(event));

@@ -10,6 +10,7 @@
 //! - `ports`: UDP ports; `probes`: asking whether a member is at an address.
 //! - `link_events`: what happens on open connections.
 //! - `subjects`: deriving keys, one at a time; `search`: asking the discovery services.
+//! - `status`: what is open and under way; `searches`, `totals`: what is kept for that alone.
 
 mod accept;
 mod builder;
@@ -23,8 +24,11 @@ mod ports;
 mod probes;
 mod race;
 mod search;
+mod searches;
 mod services;
+mod status;
 mod subjects;
+mod totals;
 mod update;
 
 use std::{fmt, sync::Arc};
@@ -45,6 +49,7 @@ use tokio::sync::Mutex;
 use crate::{
     event::{Events, closed},
     remote::Remote,
+    status::Status,
 };
 
 /// A running node. Cloning it gives another handle to the same node; when the last one is dropped,
@@ -194,6 +199,14 @@ impl Node {
     /// What the node has open and what it does from now on, for people and logs.
     pub fn events(&self) -> Events {
         self.handle.inner.events()
+    }
+
+    /// All that the node has open and under way, at this moment. It takes one short pass under the
+    /// node's lock, some milliseconds with a full address book; its size is bounded by the settings.
+    /// Subjects are shown by their number ([`Discovery::number`]). `docs/status.md` lists its names as
+    /// JSON.
+    pub fn status(&self) -> Status {
+        self.handle.inner.status()
     }
 
     /// Ends everything: announcements are withdrawn, what was sent goes out, remotes end, discovery

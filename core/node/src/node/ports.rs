@@ -66,7 +66,6 @@ impl Ports {
         Self { configs, runtime, open: Mutex::default(), closing: watch::channel(()).0 }
     }
 
-    #[expect(dead_code, reason = "for status")]
     /// All that are open, for status.
     pub(super) fn all(&self) -> Vec<OpenPort> {
         self.lock().clone()

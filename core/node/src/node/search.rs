@@ -13,6 +13,7 @@ use tokio::{sync::watch, time};
 
 use super::{
     inner::{Inner, random},
+    searches::{Done, SearchNumber},
     subjects::Watched,
 };
 use crate::{
@@ -37,6 +38,8 @@ struct Search {
     announced: Option<Topic>,
     found: Found,
     schedule: Schedule,
+    /// Where it tells what it does.
+    number: SearchNumber,
     running: Option<(Action, Running)>,
     flushed: bool,
     stopping: bool,
@@ -60,6 +63,7 @@ impl Inner {
         watched: Watched,
         service: Arc<dyn DiscoveryService>,
         service_stop: watch::Receiver<bool>,
+        number: SearchNumber,
     ) {
         let source: Arc<str> = service.name().into();
         let (mut listening, mut settings) = (self.listening.subscribe(), self.settings.subscribe());
@@ -69,8 +73,9 @@ impl Inner {
         let seed = random().map(u64::from_le_bytes).unwrap_or_default();
         let search = Search {
             inner: self.clone(),
-            found: self.found(key, source.clone(), watched.label.clone()),
+            found: self.found(number, key, source.clone(), watched.label.clone()),
             schedule: Schedule::new(pace, !addresses.is_empty(), seed, now),
+            number,
             topic: Topic::new(watched.keys.clone(), addresses),
             watched,
             service,
@@ -86,12 +91,23 @@ impl Inner {
         self.tasks.spawn(search.run());
     }
 
-    fn found(self: &Arc<Self>, key: SubjectKey, source: Arc<str>, subject: Arc<str>) -> Found {
+    fn found(
+        self: &Arc<Self>,
+        number: SearchNumber,
+        key: SubjectKey,
+        source: Arc<str>,
+        subject: Arc<str>,
+    ) -> Found {
         let inner = Arc::downgrade(self);
         Found::new(move |address| {
             let Some(inner) = inner.upgrade() else { return };
             let now = inner.clock.now();
-            let noted = inner.core().book.handle_candidate(address, &source, key, now);
+            let noted = {
+                let mut core = inner.core();
+                let noted = core.book.handle_candidate(address, &source, key, now);
+                core.searches.found(number, noted);
+                noted
+            };
             if let Noted::New | Noted::Further = noted {
                 let (source, subject) = (source.clone(), subject.clone());
                 inner.emit(Event::Found { source, subject, address });
@@ -105,6 +121,7 @@ impl Search {
     async fn run(mut self) {
         let clock = self.inner.clock;
         while self.act() {
+            self.inner.core().searches.planned(self.number, self.schedule.plan());
             let due = self.schedule.poll_timeout().map(|due| clock.instant(due));
             match self.next_input(due).await {
                 Input::Done(action, result) => self.done(action, result),
@@ -124,6 +141,7 @@ impl Search {
                 }
             }
         }
+        self.inner.core().searches.end(self.number);
         if !self.flushed && *self.service_stop.borrow() {
             // Nobody need wait for a service that has gone.
             self.tell_flushed();
@@ -187,7 +205,10 @@ impl Search {
 
     fn done(&mut self, action: Action, result: Result<(), Error>) {
         self.running = None;
-        self.schedule.handle_done(action, result.is_ok(), self.inner.clock.now());
+        let now = self.inner.clock.now();
+        self.schedule.handle_done(action, result.is_ok(), now);
+        let error = result.as_ref().err().map(Error::to_string);
+        self.inner.core().searches.done(self.number, action, Done { at: now, error });
         let (source, subject) = (self.source.clone(), self.watched.label.clone());
         match (action, result) {
             (Action::Announce, Ok(())) => self.inner.emit(Event::Announced { source, subject }),

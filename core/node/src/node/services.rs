@@ -143,6 +143,10 @@ impl Services {
         self.open.iter().any(|service| service.named.as_ref() == Some(named))
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.open.iter().map(|service| service.verbs.name())
+    }
+
     fn add(&mut self, opened: Opened) -> &Service {
         let Opened { named, verbs, socket } = opened;
         self.next += 1;
@@ -167,10 +171,12 @@ impl Inner {
         if self.is_paused() {
             return;
         }
-        let Core { services, subjects, .. } = core;
+        let Core { services, subjects, searches, .. } = core;
         for service in &services.open {
             for (key, watched) in subjects.enlist(service.id) {
-                self.search(key, watched, service.verbs.clone(), service.stop.subscribe());
+                let number = searches.begin(key, service.verbs.name().into());
+                let (verbs, stop) = (service.verbs.clone(), service.stop.subscribe());
+                self.search(key, watched, verbs, stop, number);
             }
         }
     }

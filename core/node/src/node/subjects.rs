@@ -13,15 +13,18 @@ use tokio::sync::{Mutex, watch};
 use zeroize::Zeroizing;
 
 use super::{
-    discovery::Discovery,
+    discovery::{Discovery, number},
     inner::{Core, Inner},
     node_closed, refused,
     services::ServiceId,
 };
-use crate::event::Event;
+use crate::{event::Event, status::SubjectStatus};
 
 /// Stopped subjects whose keys are kept, so that discovering them again costs nothing.
 const KEPT: usize = 256;
+
+pub(super) const NOBODY_SEARCHES: &str = "no discovery service is set, so this node finds nobody by \
+     itself; it can still accept and `connect`. Set discovery.seeds or discovery.bittorrent.bootstrap";
 
 /// All subjects that are, or lately were, discovered. Bounded by `limits.subjects` and [`KEPT`].
 #[derive(Default)]
@@ -145,6 +148,18 @@ impl Subjects {
 
     pub(super) fn label(&self, key: SubjectKey) -> Option<Arc<str>> {
         self.entries.get(&key).map(|entry| entry.label.clone())
+    }
+
+    /// The subjects that are being discovered, for people: number, open remotes, and whether their
+    /// keys are still being derived.
+    pub(super) fn status(&self) -> Vec<SubjectStatus> {
+        let searched = self.entries.iter().filter(|(_, entry)| entry.search.is_some());
+        let shown = |(key, entry): (&SubjectKey, &Entry)| SubjectStatus {
+            subject: number(*key),
+            remotes: *entry.remotes.borrow() as u64,
+            deriving: entry.keys.is_none(),
+        };
+        searched.map(shown).collect()
     }
 
     /// A remote opened; the label of its subject, unless that is not discovered any more.
@@ -372,10 +387,7 @@ impl Inner {
 
     fn warn_if_nobody_searches(&self) {
         if self.core().services.is_empty() && !self.is_paused() {
-            let message = "no discovery service is set, so this node finds nobody by itself; it can \
-                           still accept and `connect`. Set discovery.seeds or \
-                           discovery.bittorrent.bootstrap";
-            self.emit(Event::Warning { message: message.into() });
+            self.emit(Event::Warning { message: NOBODY_SEARCHES.into() });
         }
     }
 }

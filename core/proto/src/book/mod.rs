@@ -54,7 +54,7 @@ pub use backoff::Backoff;
 pub use config::Config;
 pub use log::Tried;
 pub use outcome::{Attempt, DialId, Failure, Ignored, Known, Noted, Outcome, Output, State};
-pub use schedule::{Action, Pace, Schedule, Step};
+pub use schedule::{Action, Pace, Plan, Schedule, Step};
 
 use self::{
     backoff::Wait,

@@ -58,6 +58,17 @@ pub enum Step {
     Cut(Action),
 }
 
+/// What a schedule is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What is under way.
+    pub running: Option<Action>,
+    /// When to announce next; nothing while that runs, if the node does not listen, and at the end.
+    pub announce_at: Option<Time>,
+    /// When to look up next; nothing while that runs, and at the end.
+    pub look_up_at: Option<Time>,
+}
+
 /// The waits after an announcement failed.
 const RETRY: Backoff = Backoff::secs(2, 60);
 /// How long an announcement that is due waits for a lookup to end: most take a few seconds.
@@ -213,6 +224,17 @@ impl Schedule {
             }
             Some(_) => None,
             None => Some(self.announce_at.map_or(self.look_up_at, |due| due.min(self.look_up_at))),
+        }
+    }
+
+    /// What comes next, for people.
+    pub fn plan(&self) -> Plan {
+        let running = self.running.as_ref().map(|running| running.action);
+        Plan {
+            running,
+            announce_at: self.announce_at.filter(|_| !self.stopping),
+            look_up_at: Some(self.look_up_at)
+                .filter(|_| !self.stopping && running != Some(Action::LookUp)),
         }
     }
 

@@ -51,17 +51,19 @@ impl Told {
 #[derive(Debug)]
 pub(super) struct Pace {
     left: u32,
+    /// Whether any address may wait to be told of: spares looking through all of them.
+    waiting: bool,
     /// When the bucket was not full any more, or last got a token.
     since: Time,
 }
 
 impl Pace {
     pub(super) const fn full() -> Self {
-        Self { left: BURST, since: Time::ZERO }
+        Self { left: BURST, waiting: false, since: Time::ZERO }
     }
 
-    /// Takes a token if there is one.
-    fn take(&mut self, now: Time) -> bool {
+    /// Whether there is a token for somebody who waits.
+    fn is_ready(&mut self, now: Time) -> bool {
         while self.left < BURST && self.since + EVERY <= now {
             self.left += 1;
             self.since += EVERY;
@@ -69,9 +71,7 @@ impl Pace {
         if self.left == BURST {
             self.since = now;
         }
-        let taken = self.left > 0;
-        self.left -= u32::from(taken);
-        taken
+        self.waiting && self.left > 0
     }
 
     fn next(&self) -> Time {
@@ -92,14 +92,18 @@ impl Book {
         }
         let cause = if silent { Cause::Silence } else { Cause::Failed(*kind, reason.clone()) };
         entry.unreachable.note(cause, self.now);
+        self.telling.waiting = true;
     }
 
     /// The next address to tell of, if it is time: who waits longest goes first.
     pub(super) fn tell_unreachable(&mut self) -> Option<Output> {
-        let (_, address) = self.untold().min()?;
-        if !self.telling.take(self.now) {
+        if !self.telling.is_ready(self.now) {
             return None;
         }
+        let next = self.untold().min();
+        self.telling.waiting = next.is_some();
+        let (_, address) = next?;
+        self.telling.left -= 1;
         let entry = self.entries.get_mut(&address)?;
         entry.unreachable.told = entry.unreachable.waiting.take().map(|(_, cause)| cause);
         Some(Output::Unreachable {
@@ -112,7 +116,8 @@ impl Book {
 
     /// When [`Self::tell_unreachable`] has something to say.
     pub(super) fn next_telling(&self) -> Option<Time> {
-        self.untold().next().map(|_| self.telling.next())
+        let waits = self.telling.waiting && self.untold().next().is_some();
+        waits.then(|| self.telling.next())
     }
 
     fn untold(&self) -> impl Iterator<Item = (Time, Address)> {

@@ -26,6 +26,11 @@ impl Budget {
         self.0.total.store(bytes, Ordering::Relaxed);
     }
 
+    /// Bytes that are set aside now.
+    pub fn used(&self) -> u64 {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
     /// What one connection may set aside, unless it is for one message: a quarter, so that a peer that
     /// begins messages and never ends them holds up nobody else's.
     pub(super) fn share(&self) -> u64 {

@@ -72,7 +72,7 @@ pub struct SessionStatus {
 }
 
 /// What a channel is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChannelStatus {
     /// What went over it.
     pub traffic: Traffic,

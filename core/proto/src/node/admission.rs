@@ -29,6 +29,11 @@ impl Admission {
         self.cap = cap.max(1);
     }
 
+    /// Those that wait for proof now.
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
     /// Lets a connection in. Returns the one to drop for it, if the cap is reached.
     pub fn admit(&mut self, link: LinkId, from: IpAddr) -> Option<LinkId> {
         let dropped = if self.count >= self.cap { self.drop_one() } else { None };
@@ -105,6 +110,6 @@ mod tests {
         admission.admit(LinkId(0), ip("192.0.2.1"));
         admission.leave(LinkId(0), ip("192.0.2.1"));
         assert_eq!(admission.admit(LinkId(1), ip("192.0.2.1")), None);
-        assert_eq!(admission.prefixes.len(), 1);
+        assert_eq!((admission.prefixes.len(), admission.count()), (1, 1));
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use super::{nearest, table::KEYS, typed::Settings, value::Value};
 use crate::error::{Error, ErrorKind};
 
+/// What stands for the value of a secret key.
+pub(super) const NOT_SHOWN: &str = "(not shown)";
 /// The most characters of a value that a message shows.
 const MOST_OF_VALUE: usize = 120;
 /// The most characters of the reason, which may quote an item of the value.
@@ -92,7 +94,7 @@ impl fmt::Debug for Key {
 pub(super) fn shown(name: &str, value: &Value) -> String {
     match KEYS.iter().find(|key| key.name == name) {
         Some(key) if !key.secret => short(value),
-        _ => "(not shown)".into(),
+        _ => NOT_SHOWN.into(),
     }
 }
 

@@ -34,6 +34,15 @@ fn the_defaults_keep_their_own_rules() {
 }
 
 #[test]
+fn what_differs_from_the_defaults_is_listed_without_secrets() {
+    assert_eq!(Settings::default().differences(), Changes::new());
+    let seed = "5eed".repeat(16);
+    let settings = with([("identity", &*seed), ("limits.dials", "9")]).unwrap();
+    let shown = changes([("identity", Value::from("(not shown)")), ("limits.dials", 9.into())]);
+    assert_eq!(settings.differences(), shown);
+}
+
+#[test]
 fn text_serves_for_every_type() {
     let settings = with([
         ("listen", "127.0.0.1:3401~3499, [::1]:0"),

@@ -11,7 +11,7 @@ use super::{
         listen::ListenAddress,
         number::format_size,
     },
-    key::Key,
+    key::{Key, NOT_SHOWN},
     table::KEYS,
 };
 use crate::{
@@ -182,6 +182,15 @@ impl Settings {
     /// these. They hold secrets, such as the subjects; [`Key::secret`] marks them.
     pub fn to_changes(&self) -> Changes {
         KEYS.iter().map(|key| (key.name, key.value(self))).collect()
+    }
+
+    /// The keys whose values are not the defaults, for people: of secret ones the value is the text
+    /// `(not shown)`.
+    pub fn differences(&self) -> Changes {
+        let defaults = Self::default();
+        let changed = KEYS.iter().filter(|key| key.value(self) != key.value(&defaults));
+        let shown = |key: &Key| if key.secret { NOT_SHOWN.into() } else { key.value(self) };
+        changed.map(|key| (key.name, shown(key))).collect()
     }
 
     /// What must hold between keys.

@@ -28,5 +28,5 @@ mod sort;
 mod tests;
 
 pub(crate) use live::bind;
-pub(crate) use port::Port;
+pub(crate) use port::{Counters, Port};
 pub(crate) use sort::{Packet, Queue, Queues, queue};

@@ -131,7 +131,6 @@ impl Port {
         self.live()?.local_address()
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for status"))]
     pub(crate) fn counters(&self) -> Counters {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counters {

@@ -46,6 +46,25 @@ fn it_announces_first_then_looks_up_at_once() {
 }
 
 #[test]
+fn the_plan_tells_what_runs_and_what_comes_next() {
+    let mut schedule = schedule(true);
+    step(&mut schedule);
+    let announcing = Plan { running: Some(Announce), announce_at: None, look_up_at: Some(at(0)) };
+    assert_eq!(schedule.plan(), announcing);
+    let mut settled = settled();
+    let plan = settled.plan();
+    assert_eq!(plan.running, None);
+    let next = plan.announce_at.min(plan.look_up_at);
+    assert_eq!(next, settled.poll_timeout());
+    let (_, begun) = next_step(&mut settled, at(0));
+    assert_eq!(begun, Begin(LookUp));
+    let looking = Plan { running: Some(LookUp), look_up_at: None, ..plan };
+    assert_eq!(settled.plan(), looking);
+    settled.handle_stop(at(9));
+    assert_eq!(settled.plan(), Plan { announce_at: None, ..looking });
+}
+
+#[test]
 fn without_a_listener_it_only_looks_up() {
     let mut schedule = schedule(false);
     assert!(schedule.flushed());
