@@ -44,7 +44,8 @@ pub(crate) async fn drive(
     mut node: impl Driver,
 ) -> Reason {
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-    let mut drive = Drive { link, pipe, clock, now: clock.now(), lost: false };
+    let now = clock.now();
+    let mut drive = Drive { link, pipe, clock, now, lost: false };
     let reason = poll_fn(|context| drive.poll(context, timer.as_mut(), &mut node)).await;
     if !drive.lost {
         let _ = tokio::time::timeout(GOODBYE, drive.say_goodbye()).await;

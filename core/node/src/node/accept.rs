@@ -194,7 +194,7 @@ impl Inner {
         }
         let opened = Arc::new(AtomicBool::new(false));
         let driver = LinkDriver { inner: self.clone(), dial, opened: opened.clone() };
-        let reason = drive(link.clone(), pipe, self.clock, driver).await;
+        let reason = drive(link.clone(), pipe, self.clock.clone(), driver).await;
         self.core().forget_link(link.id);
         (opened.load(Ordering::Relaxed), reason)
     }

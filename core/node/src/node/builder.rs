@@ -110,6 +110,7 @@ impl Builder {
         let inner = Inner::new(parts)?;
         inner.open(self.changes, self.services).await?;
         inner.drive_plans();
+        inner.watch_for_sleep();
         Ok(Node { handle: Arc::new(Handle { inner, incoming: Mutex::new(remotes) }) })
     }
 }

@@ -171,7 +171,7 @@ impl Inner {
         }
         let mut session = Session::acceptor(self.session_config(), binding, self.clock.now());
         session.close(code, "");
-        drive(Link::new(id, peer, address, session), pipe, self.clock, Nobody).await;
+        drive(Link::new(id, peer, address, session), pipe, self.clock.clone(), Nobody).await;
     }
 
     /// See [`super::Node::connect`].

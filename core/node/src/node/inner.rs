@@ -403,7 +403,8 @@ impl Inner {
                 link.command(|shared| shared.session.reset(*channel, CloseCode::Refused));
                 continue;
             };
-            let state = State::new(link.clone(), *channel, *subject, name.clone(), self.clock);
+            let state =
+                State::new(link.clone(), *channel, *subject, name.clone(), self.clock.clone());
             core.remotes.insert((link.id, channel.0), state.clone());
             let (peer, address) = (link.peer, link.address);
             self.emit(Event::RemoteOpened { peer, subject: name, address });

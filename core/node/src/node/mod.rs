@@ -8,7 +8,7 @@
 //! - `update`: other settings for a node that runs; `pause`: what `paused` ends and begins.
 //! - `accept`, `dial`: connections in and out, up to the handshake; `race`: TCP against QUIC.
 //! - `ports`: UDP ports; `probes`: asking whether a member is at an address.
-//! - `link_events`: what happens on open connections.
+//! - `link_events`: what happens on open connections; `sleep`: noticing that the computer was suspended.
 //! - `subjects`: deriving keys, one at a time; `search`: asking the discovery services.
 //! - `status`: what is open and under way; `searches`, `totals`: what is kept for that alone.
 
@@ -26,6 +26,7 @@ mod race;
 mod search;
 mod searches;
 mod services;
+mod sleep;
 mod status;
 mod subjects;
 mod totals;

@@ -119,7 +119,7 @@ impl Inner {
 
 impl Search {
     async fn run(mut self) {
-        let clock = self.inner.clock;
+        let clock = self.inner.clock.clone();
         while self.act() {
             self.inner.core().searches.planned(self.number, self.schedule.plan());
             let due = self.schedule.poll_timeout().map(|due| clock.instant(due));
