@@ -208,8 +208,13 @@ impl Session {
             self.parser.head = head;
             return Ok(&[]);
         };
-        let used = head.len() - rest.len() - before;
-        self.begin(parsed, length, cost, &data[used..], now)
+        let read = head.len() - rest.len();
+        if let Some(surplus) = before.checked_sub(read) {
+            // The channel has ended since the head began, so less of it counts as head than came: the
+            // surplus belongs to what is skipped.
+            return self.begin(parsed, length.saturating_sub(surplus), cost, data, now);
+        }
+        self.begin(parsed, length, cost, &data[read - before..], now)
     }
 
     /// Reads the head of a frame: what it is, how long the rest of its body is, how long the whole

@@ -791,6 +791,24 @@ fn what_arrives_after_a_reset_is_skipped_and_never_a_message() {
 }
 
 #[test]
+fn a_channel_may_end_between_any_two_bytes_of_a_frame() {
+    // The head of a first piece says more than that of a frame to skip: its total.
+    let total = 600_000;
+    let frame = piece(true, Kind::Bytes, Some(total), &[b'x'; 65_536]);
+    let cuts = (0..20).chain([1000, frame.len() - 1, frame.len()]);
+    for cut in cuts {
+        let mut pair = Pair::open();
+        pair.acceptor.handle_bytes(&frame[..cut], pair.now);
+        pair.acceptor.reset(CHANNEL, CloseCode::Refused);
+        pair.acceptor.handle_bytes(&frame[cut..], pair.now);
+        pair.dialler.ping(pair.now);
+        pair.pump();
+        assert_eq!(pair.acceptor.closed(), None, "cut at {cut}");
+        assert!(pair.events[0].contains(&Event::Pong), "cut at {cut}");
+    }
+}
+
+#[test]
 fn too_many_offers_in_a_minute_end_the_connection() {
     let mut pair = Pair::open();
     let offer = |number| {
