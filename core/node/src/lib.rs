@@ -62,7 +62,7 @@ pub use discovery::{
 pub use event::{Event, Events};
 pub use identity::Identity;
 pub use message::{AsMessage, Kind, Message};
-pub use node::{Builder, Discovery, Newcomer, Node};
+pub use node::{Builder, Discovery, Newcomer, Node, Stats};
 pub use p2pchan_proto::{
     address::{Address, TransportKind},
     channel::{CloseCode, Reason},
@@ -73,8 +73,8 @@ pub use p2pchan_proto::{
 pub use remote::{Remote, Sender};
 pub use status::{
     AddressBookStatus, AddressStatus, DoneStatus, FoundStatus, LimitsStatus, LinkStatus,
-    NodeStatus, RemoteStatus, SearchStatus, ServiceStatus, SocketStatus, Status, SubjectStatus,
-    Totals, TransportStatus, UsageStatus,
+    NodeStatus, RemoteStatus, SearchStatus, ServiceStatus, SocketStatus, StatsChange, Status,
+    SubjectStatus, Totals, TransportStatus, UsageStatus,
 };
 pub use testnet::{Testnet, TestnetBuilder};
 

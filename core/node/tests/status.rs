@@ -9,9 +9,10 @@
 
 mod common;
 
-use std::collections::BTreeSet;
-
-use common::{exchange, listening, meet, pair, start, until, within};
+use common::{
+    documents::{documented, names},
+    exchange, listening, meet, pair, start, until, within,
+};
 use p2pchan::{Address, BoxFuture, DiscoveryService, Error, ErrorKind, Found, Node, Status, Topic};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -195,24 +196,6 @@ impl DiscoveryService for Crowd {
     }
 }
 
-/// The names of a document; those of a map whose keys are data are left out.
-fn names(path: &str, value: &Value, all: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(object) if path != "settings" && !path.ends_with(".counters") => {
-            for (name, value) in object {
-                let dot = if path.is_empty() { "" } else { "." };
-                names(&format!("{path}{dot}{name}"), value, all);
-            }
-        }
-        Value::Array(items) if items.iter().any(Value::is_object) => {
-            items.iter().for_each(|item| names(&format!("{path}[]"), item, all));
-        }
-        _ => {
-            all.insert(path.into());
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_names_of_the_document_are_those_of_its_page() {
     let both = Node::builder().set("listen", "127.0.0.1:0");
@@ -226,8 +209,7 @@ async fn the_names_of_the_document_are_those_of_its_page() {
     };
     until("the service was asked", || done(&here.status())).await;
     let status = here.status();
-    let mut shown = BTreeSet::new();
-    names("", &serde_json::to_value(&status).unwrap(), &mut shown);
+    let shown = names(&serde_json::to_value(&status).unwrap());
     assert_eq!(shown, documented("## `status`"));
     // What was written can be read again.
     let text = serde_json::to_string(&status).unwrap();
@@ -235,20 +217,4 @@ async fn the_names_of_the_document_are_those_of_its_page() {
     let newer = text.replacen('{', r#"{"something_new": 1, "#, 1);
     assert_eq!(serde_json::from_str::<Status>(&newer).unwrap(), status);
     assert_eq!(serde_json::from_str::<Status>("{}").unwrap(), Status::default());
-}
-
-/// The names in the table under a heading of `docs/status.md`. One that only groups others is not
-/// a name of its own.
-fn documented(heading: &str) -> BTreeSet<String> {
-    let page = include_str!("../../../docs/status.md");
-    let (_, section) = page.split_once(heading).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
-    let cells = rows.filter_map(|row| row.split(" | ").next());
-    let all: BTreeSet<String> = cells
-        .flat_map(|cell| cell.split(", "))
-        .map(|name| name.trim_matches('`').to_owned())
-        .collect();
-    let groups = |name: &String| all.iter().any(|other| other.starts_with(&format!("{name}.")));
-    all.iter().filter(|name| !groups(name)).cloned().collect()
 }

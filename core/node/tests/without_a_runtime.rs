@@ -47,3 +47,14 @@ fn nodes_start_talk_and_close_where_there_is_no_runtime() {
     block_on(far.close());
     block_on(near.close());
 }
+
+#[test]
+fn statistics_are_told_where_there_is_no_runtime() {
+    let node = block_on(Node::builder().set("stats.interval", "10ms").start()).unwrap();
+    let mut stats = node.stats();
+    assert_eq!(block_on(stats.next()).unwrap().changed["subjects"], 0);
+    node.discover_topic([7; 32]).unwrap();
+    while block_on(stats.next()).unwrap().changed.get("subjects") != Some(&1) {}
+    block_on(node.close());
+    assert_eq!(block_on(stats.next()), None);
+}

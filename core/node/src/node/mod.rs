@@ -10,7 +10,8 @@
 //! - `ports`: UDP ports; `probes`: asking whether a member is at an address.
 //! - `link_events`: what happens on open connections; `sleep`: noticing that the computer was suspended.
 //! - `subjects`: deriving keys, one at a time; `search`: asking the discovery services.
-//! - `status`: what is open and under way; `searches`, `totals`: what is kept for that alone.
+//! - `status`: what is open and under way; `searches`, `totals`: what is kept for that alone;
+//!   `stats`: what changes.
 
 mod accept;
 mod builder;
@@ -27,6 +28,7 @@ mod search;
 mod searches;
 mod services;
 mod sleep;
+mod stats;
 mod status;
 mod subjects;
 mod totals;
@@ -44,6 +46,7 @@ use p2pchan_proto::{
     settings::Changes,
     subject::SubjectName,
 };
+pub use stats::Stats;
 use subjects::Holder;
 use tokio::sync::Mutex;
 
@@ -208,6 +211,12 @@ impl Node {
     /// JSON.
     pub fn status(&self) -> Status {
         self.handle.inner.status()
+    }
+
+    /// A stream of the counters that change, at most one item in `stats.interval`. It costs nothing
+    /// unless somebody awaits the next item.
+    pub fn stats(&self) -> Stats {
+        Stats::new(&self.handle.inner)
     }
 
     /// Ends everything: announcements are withdrawn, what was sent goes out, remotes end, discovery

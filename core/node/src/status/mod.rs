@@ -3,6 +3,7 @@
 //! | asked by | answer |
 //! |---|---|
 //! | [`Node::status`](crate::Node::status) | [`Status`]: all that is open and under way, at one moment |
+//! | [`Node::stats`](crate::Node::stats) | a stream of [`StatsChange`]: the counters that changed |
 //!
 //! As JSON every name is in snake case and keeps its meaning from version to version; `docs/status.md`
 //! lists them. Later versions add names; a reader ignores those that it does not know, and takes one
@@ -16,10 +17,12 @@
 //! even a short hash. [`Discovery::number`](crate::Discovery::number) tells a program which is which.
 //!
 //! # Layout
-//! - here: the whole document. `parts`: its parts. `seconds`: how times are written.
+//! - here: the whole document. `parts`: its parts. `stats`: what changed. `seconds`: how times are
+//!   written.
 
 mod parts;
 mod seconds;
+mod stats;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +33,8 @@ pub use parts::{
     NodeStatus, RemoteStatus, SearchStatus, ServiceStatus, SocketStatus, SubjectStatus, Totals,
     TransportStatus, UsageStatus,
 };
+pub use stats::StatsChange;
+pub(crate) use stats::{Gauges, counters};
 
 /// All that a node has open and under way, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

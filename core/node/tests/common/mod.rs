@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each file of tests uses its part")]
 
+pub(crate) mod documents;
 pub(crate) mod peer;
 pub(crate) mod proxy;
 pub(crate) mod recorder;

@@ -49,6 +49,11 @@ impl Book {
         self.flights.len()
     }
 
+    /// Addresses that are remembered.
+    pub fn addresses(&self) -> usize {
+        self.entries.len()
+    }
+
     /// All addresses with their last dials, for status and events.
     pub fn attempts(&self) -> impl Iterator<Item = Known<'_>> {
         self.entries.iter().map(|(&address, entry)| self.view(address, entry))

@@ -56,6 +56,7 @@ pub use forms::{
 pub use key::Key;
 pub use table::KEYS;
 pub use typed::{
-    BitTorrent, BitTorrentSettings, Discovery, Limits, RuntimeSettings, Settings, Timeouts,
+    BitTorrent, BitTorrentSettings, Discovery, Limits, RuntimeSettings, Settings, StatsSettings,
+    Timeouts,
 };
 pub use value::Value;

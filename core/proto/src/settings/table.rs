@@ -354,6 +354,15 @@ pub static KEYS: &[Key] = &[
         entry: field!(Span(millis(100, HOUR)), timeouts.idle),
     },
     Key {
+        name: "stats.interval",
+        meaning: "How long at least lies between two items of a stream of statistics. While nobody \
+                  listens to one, nothing is counted up.",
+        trade_off: "Shorter shows more, and looks at every connection that often.",
+        hot: true,
+        secret: false,
+        entry: field!(Span(millis(10, HOUR)), stats.interval),
+    },
+    Key {
         name: "runtime.threads",
         meaning: "Threads of the library's own runtime, which all nodes of a process share. The \
                   node that starts it decides. A program that brings its own tokio runtime uses \

@@ -48,6 +48,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long things may take.
     pub timeouts: Timeouts,
+    /// How often statistics are told.
+    pub stats: StatsSettings,
     /// The threads that nodes share when the program brings none.
     pub runtime: RuntimeSettings,
 }
@@ -144,6 +146,13 @@ pub struct Timeouts {
     pub ping: Duration,
     /// How long a connection without remotes stays.
     pub idle: Duration,
+}
+
+/// `stats.*`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatsSettings {
+    /// The least time between two items of a stream.
+    pub interval: Duration,
 }
 
 /// `runtime.*`
@@ -303,6 +312,12 @@ impl Default for Timeouts {
             ping: Duration::from_secs(15),
             idle: Duration::from_secs(60),
         }
+    }
+}
+
+impl Default for StatsSettings {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1) }
     }
 }
 
