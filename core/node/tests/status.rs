@@ -141,6 +141,28 @@ async fn without_discovery_a_status_says_what_to_set() {
 }
 
 #[tokio::test]
+async fn a_paused_node_says_so_and_shows_nothing_open() {
+    let node = common::node().await;
+    let set = |paused: bool| [("paused", paused)].into_iter().collect();
+    within(node.update(set(true))).await.unwrap();
+    let status = node.status();
+    assert!(status.node.paused && status.transport.sockets.is_empty(), "{status:?}");
+    assert!(status.warnings[0].contains("paused"), "{:?}", status.warnings);
+    within(node.update(set(false))).await.unwrap();
+    let status = node.status();
+    assert!(!status.node.paused && !status.transport.sockets.is_empty(), "{status:?}");
+}
+
+#[tokio::test]
+async fn subjects_that_the_settings_name_are_not_shown() {
+    let node = Node::builder().set("subjects", "hush, a phrase").start().await.unwrap();
+    let status = node.status();
+    assert_eq!(status.settings["subjects"], "(not shown)");
+    assert!(!serde_json::to_string(&status).unwrap().contains("hush"));
+    assert_eq!(status.subjects.len(), 1);
+}
+
+#[tokio::test]
 async fn the_state_of_discovery_and_of_an_address_is_shown() {
     let address = closed_port().await;
     let node = listening().discovery(Finder::new(address));

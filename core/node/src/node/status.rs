@@ -26,6 +26,8 @@ use crate::{
     transport::udp::Counters,
 };
 
+const PAUSED: &str =
+    "the node is paused: nothing is open and nobody is dialled. Set paused to false";
 /// Items of a list that are shown; `allow` may have tens of thousands.
 const MOST_ITEMS: usize = 32;
 
@@ -37,7 +39,13 @@ impl Inner {
         let traffic =
             core.gone + core.table.values().map(|link| link.lock().session.traffic()).sum();
         Status {
-            node: self.node_status(now, closing),
+            node: NodeStatus {
+                id: self.id.to_string(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                uptime: now - Time::ZERO,
+                paused: self.is_paused(),
+                closing,
+            },
             warnings: self.warnings(&core),
             settings: self.settings_status(),
             transport: TransportStatus { sockets: self.sockets(&core, closing) },
@@ -51,18 +59,16 @@ impl Inner {
         }
     }
 
-    fn node_status(&self, now: Time, closing: bool) -> NodeStatus {
-        NodeStatus {
-            id: self.id.to_string(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            uptime: now - Time::ZERO,
-            closing,
-        }
-    }
-
     fn warnings(&self, core: &Core) -> Vec<String> {
-        let lost = core.services.is_empty() && !core.subjects.active().is_empty();
-        if lost { vec![NOBODY_SEARCHES.into()] } else { vec![] }
+        let searched = core.subjects.active();
+        let warning = if self.is_paused() {
+            PAUSED
+        } else if core.services.is_empty() && !searched.is_empty() {
+            NOBODY_SEARCHES
+        } else {
+            return Vec::new();
+        };
+        vec![warning.into()]
     }
 
     fn settings_status(&self) -> BTreeMap<String, serde_json::Value> {

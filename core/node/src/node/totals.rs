@@ -34,14 +34,8 @@ impl Counters {
             Event::RemoteEnded { .. } => &self.remotes_ended,
             Event::Refused { .. } => &self.refused,
             Event::Warning { .. } => &self.warnings,
-            // What is open shows in the status itself.
-            Event::Listening { .. }
-            | Event::NotListening { .. }
-            | Event::Opened { .. }
-            | Event::Closed { .. }
-            | Event::Paused
-            | Event::Resumed
-            | Event::Missed { .. } => return,
+            // Such as what opened: it shows in the status itself.
+            _ => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

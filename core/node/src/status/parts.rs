@@ -18,6 +18,8 @@ pub struct NodeStatus {
     /// How long it has been running.
     #[serde(rename = "uptime_seconds", with = "seconds")]
     pub uptime: Duration,
+    /// Whether it is paused (`paused`): nothing is open.
+    pub paused: bool,
     /// Whether it is closing, or has closed.
     pub closing: bool,
 }
