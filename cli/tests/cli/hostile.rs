@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake},
     thread::{self, Thread},
+    time::Instant,
 };
 
 use p2pchan::{Kind, Message, Node, Remote};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     ends::{Folders, PHRASE, Wire, address, both_succeed, contents},
-    support::Process,
+    support::{DEADLINE, Process},
 };
 
 const MIB: usize = 1 << 20;
@@ -31,11 +32,13 @@ impl Wake for Waiting {
 /// processes.
 fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
+    let end = Instant::now() + DEADLINE;
     let waker = Arc::new(Waiting(thread::current())).into();
     loop {
+        assert!(Instant::now() < end, "nothing happens");
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+            Poll::Pending => thread::park_timeout(DEADLINE),
         }
     }
 }
