@@ -14,10 +14,13 @@ Examples:
                                       in two terminals: lines typed in one appear in the other
   p2pchan join \"my phrase\" --bootstrap public
                                       the same across the internet, through the BitTorrent DHT
+  p2pchan send big.iso --bootstrap public
+                                      a file; prints the command that takes it on the other side
 
 Exit codes:
   0    it did what it was asked
-  1    it could not: a port in use, a file that cannot be read, a remote lost before the end
+  1    it could not: a port in use, a file that cannot be read, a remote lost before the end, a
+       transfer that one side refuses
   2    the command line, a setting or the phrase is wrong; nothing was opened
   3    nobody was found within --timeout
   129, 130, 143  it was stopped by a hang-up, by Ctrl-C, or by a request to terminate";

@@ -16,7 +16,7 @@ use crate::{
     network::NetworkArguments,
 };
 
-/// Take files from whom has the same phrase and runs `p2pchan send`.
+/// Take files from whoever has the same phrase and runs `p2pchan send`.
 ///
 /// Says what is offered, and on a terminal asks whether to take it. Files come into the current
 /// folder, or where -o says. While a file arrives it is called NAME.part; it gets its name when all of
@@ -33,8 +33,8 @@ Examples:
   p2pchan recv X --bootstrap public --yes -o downloads
   p2pchan recv X --bootstrap public -o - | tar xz
 
-Exit codes: 0 everything is here and checked, 1 failed or not wanted, 2 wrong command line, setting or
-phrase, 3 no sender within --timeout, 129, 130, 143 stopped by a signal.")]
+Exit codes: 0 everything is here and checked, 1 failed or not wanted, 2 wrong command line, setting
+or phrase, 3 no sender within --timeout, 129, 130, 143 stopped by a signal.")]
 pub(crate) struct RecvArguments {
     /// What the sender has too. Other users of this machine can read it here; in the environment they
     /// cannot.

@@ -1,14 +1,16 @@
-//! `p2pchan recv`: takes files, or a pipe, from whom has the same phrase.
+//! `p2pchan recv`: takes files, or a pipe, from whoever has the same phrase.
 //!
 //! ```text
-//! session: what one sender says ─► writer (thread) ─► output: NAME.part, then NAME; or a stream
+//! session: what one sender says ─► writer (thread) ─► place: NAME.part, then NAME; or a stream
 //!     │
 //! receipt: what was accepted and what is here of it; outlives broken connections
 //! ```
 
 mod arguments;
 mod ask;
+mod disk;
 mod output;
+mod place;
 mod receipt;
 mod session;
 mod writer;

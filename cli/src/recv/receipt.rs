@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::{
     ask::ask,
-    output::{Held, Output, Place},
+    output::Output,
+    place::{Held, Place},
 };
 use crate::{
     status::{Level, Status},

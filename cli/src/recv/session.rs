@@ -8,7 +8,8 @@ use p2pchan::{Message, Remote, Sender};
 use serde_json::json;
 
 use super::{
-    output::{Held, unwritable},
+    disk::unwritable,
+    place::Held,
     receipt::{Decision, Receipt, Target},
     writer::Writer,
 };

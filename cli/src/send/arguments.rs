@@ -15,7 +15,7 @@ use crate::{
     phrase,
 };
 
-/// Send files, or standard input, to whom has the same phrase and runs `p2pchan recv`.
+/// Send files, or standard input, to whoever has the same phrase and runs `p2pchan recv`.
 ///
 /// The last argument is the phrase. With one argument alone, or with --new-phrase, all arguments are
 /// files; a strong phrase is made, and the command that takes the files is printed to standard output.
@@ -37,8 +37,8 @@ Examples:
   p2pchan send photos/*.jpg \"six words that we have agreed on\" --bootstrap public
   tar cz folder | p2pchan send - --bootstrap public
 
-Exit codes: 0 the receiver has everything and has checked it, 1 failed, 2 wrong command line, setting
-or phrase, 3 no receiver within --timeout, 129, 130, 143 stopped by a signal."
+Exit codes: 0 the receiver has everything and has checked it, 1 failed, 2 wrong command line,
+setting or phrase, 3 no receiver within --timeout, 129, 130, 143 stopped by a signal."
 )]
 pub(crate) struct SendArguments {
     /// The files, and behind them the phrase.
@@ -75,7 +75,6 @@ pub(crate) struct SendArguments {
 }
 
 /// What is to be sent, and to whom.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) files: Vec<PathBuf>,
     pub(super) phrase: String,

@@ -1,4 +1,4 @@
-//! `p2pchan send`: offers files, or standard input, to whom has the same phrase.
+//! `p2pchan send`: offers files, or standard input, to whoever has the same phrase.
 //!
 //! ```text
 //! files ─► sources (a thread for each receiver) ─┐

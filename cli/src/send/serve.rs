@@ -141,6 +141,10 @@ impl Service<'_> {
             self.tell_offer(&files);
             self.send(&Control::Offer { files: files.clone() }).await?;
             let Some(haves) = taken.recv().await else { return pending().await };
+            if summary.bytes() == 0 {
+                // The time that a person took to say yes does not count.
+                summary = Summary::begin();
+            }
             if haves.len() != files.len() {
                 return Err(broken(&format!("it takes {} of {} files", haves.len(), files.len())));
             }

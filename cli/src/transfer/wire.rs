@@ -14,6 +14,8 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 pub(super) const MAX_FILES: usize = 1000;
 /// Bytes of one message of control: the offer of that many files with the longest names fits.
 const MAX_CONTROL: usize = 1 << 20;
+/// Characters of the other side's reason that are shown.
+const MAX_REASON: usize = 300;
 
 /// Which half of a transfer a program does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,10 +163,18 @@ pub(crate) fn receive(message: Message) -> Result<Received, String> {
         Kind::Json if length <= MAX_CONTROL => {
             let control = message.json().map_err(|error| error.message().to_owned())?;
             check(&control)?;
-            Ok(Received::Control(control))
+            Ok(Received::Control(shortened(control)))
         }
         Kind::Json => Err(format!("{length} bytes of control; {MAX_CONTROL} are the most")),
         kind => Err(format!("a message of the kind {kind:?}")),
+    }
+}
+
+/// A reason is for people, and not a book.
+fn shortened(control: Control) -> Control {
+    match control {
+        Control::Fail { text } => Control::Fail { text: text.chars().take(MAX_REASON).collect() },
+        control => control,
     }
 }
 
@@ -258,6 +268,15 @@ mod tests {
             read(r#"{"type":"take","files":[{"bytes":7,"colour":"blue"}],"mood":1}"#),
             Ok(Control::Take { files: vec![have] })
         );
+    }
+
+    #[test]
+    fn a_reason_is_cut_to_what_a_person_reads() {
+        let text = "☃".repeat(1000);
+        match shortened(Control::Fail { text }) {
+            Control::Fail { text } => assert_eq!(text.chars().count(), MAX_REASON),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
