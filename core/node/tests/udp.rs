@@ -8,7 +8,10 @@
 )]
 mod common;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    time::Duration,
+};
 
 use common::{
     TOPIC, alone, event, exchange, meet, memory, panics, start, still_healthy, tasks,
@@ -72,6 +75,7 @@ async fn strange_datagrams_disturb_nobody_and_are_not_answered_with_more() {
 #[tokio::test]
 async fn a_flood_of_first_packets_is_asked_for_proof_and_takes_no_memory() {
     const SENDERS: usize = 10_000;
+    const LOOKING: usize = 50;
     let near = over_quic().await;
     let address = near.addresses()[0].socket;
     let initials = tokio::task::spawn_blocking({
@@ -84,24 +88,28 @@ async fn a_flood_of_first_packets_is_asked_for_proof_and_takes_no_memory() {
     let initials = within(initials).await.unwrap();
     let (before, tasks_before) = (memory(), tasks());
     let flood = std::thread::spawn(move || {
-        let (mut retries, mut answered, mut buffer) = (0, 0, [0; 2048]);
+        let (mut retries, mut buffer) = (0, [0; 2048]);
         for (number, initial) in initials.iter().enumerate() {
             let [_, _, high, low] = u32::try_from(number).unwrap().to_be_bytes();
             let sender = SocketAddr::from((Ipv4Addr::new(127, 1, high, low), 0));
             let socket = UdpSocket::bind(sender).unwrap();
             socket.send_to(initial, address).unwrap();
-            socket.set_read_timeout(Some(std::time::Duration::from_millis(2))).unwrap();
+            // Most senders do not exist, and hear nothing; some look what they get.
+            if number % LOOKING != 0 {
+                continue;
+            }
+            socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
             if let Ok(length) = socket.recv(&mut buffer) {
+                assert!(length <= initial.len(), "{length} bytes for {}", initial.len());
                 // A long header of type Retry (RFC 9000, section 17.2.5).
                 retries += usize::from(buffer[0] & 0xf0 == 0xf0);
-                answered = answered.max(length);
             }
         }
-        (retries, answered)
+        retries
     });
     until("the flood is over", || flood.is_finished()).await;
-    let (retries, _) = flood.join().unwrap();
-    assert!(retries > SENDERS / 2, "only {retries} were asked for proof");
+    let retries = flood.join().unwrap();
+    assert!(retries > SENDERS / LOOKING / 2, "only {retries} were asked for proof");
     assert!(memory() < before + (32 << 20), "{before} bytes grew to {}", memory());
     assert!(tasks() < tasks_before + 200, "{tasks_before} tasks grew to {}", tasks());
     // Whoever can answer gets in, whatever others pretend.

@@ -2,6 +2,7 @@
 //! node would send.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
@@ -84,21 +85,20 @@ pub(crate) fn initials(count: usize) -> Vec<Vec<u8>> {
         Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, sent.clone(), runtime)
             .unwrap();
     let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
-    let mut all = Vec::new();
-    while all.len() < count {
-        // The first packet goes out as soon as the connection is polled.
-        let connecting = endpoint.connect_with(config.clone(), nobody, "nobody").unwrap();
-        poll_once(connecting);
-        all.append(&mut sent.0.lock().unwrap());
+    // A dial that is dropped would send that it has ended.
+    let mut dials = Vec::new();
+    for _ in 0..count {
+        dials.push(Box::pin(endpoint.connect_with(config.clone(), nobody, "nobody").unwrap()));
     }
-    all.truncate(count);
-    all
-}
-
-/// Polls once and forgets.
-fn poll_once(future: impl Future) {
-    let mut future = std::pin::pin!(future);
-    let _ = future.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+    // The first packet of each goes out when its task first runs; some are sent again meanwhile.
+    let mut all = BTreeMap::new();
+    while all.len() < count {
+        let sent = std::mem::take(&mut *sent.0.lock().unwrap());
+        // By connection id, which stands behind the first byte, the version and its own length.
+        all.extend(sent.into_iter().map(|packet| (packet[6..14].to_vec(), packet)));
+        std::thread::yield_now();
+    }
+    all.into_values().collect()
 }
 
 /// A socket that writes down what is sent and never receives.
