@@ -25,8 +25,8 @@ impl Inner {
         for listener in listeners.drain(..) {
             listener.stop().await;
         }
-        self.publish_listening(listeners);
         tokio::join!(self.rest_services(), self.flush_links());
+        self.publish_listening(listeners);
         self.end_links().await;
         self.close_ports().await;
         self.emit(Event::Paused);
