@@ -80,7 +80,8 @@ pub enum Event {
         /// Why.
         error: Error,
     },
-    /// An address that was found could not be reached.
+    /// An address that was found could not be reached; [`Node::explain`](crate::Node::explain) tells
+    /// more.
     /// Told when its first dial has failed, and again only if it has worked in between or fails for
     /// another reason; at most 16 addresses at once and then one every 5 s. It is tried again all the
     /// same, and each try is a [`DialFailed`](Self::DialFailed).

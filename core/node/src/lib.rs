@@ -72,9 +72,10 @@ pub use p2pchan_proto::{
 };
 pub use remote::{Remote, Sender};
 pub use status::{
-    AddressBookStatus, AddressStatus, DoneStatus, FoundStatus, LimitsStatus, LinkStatus,
-    NodeStatus, RemoteStatus, SearchStatus, ServiceStatus, SocketStatus, StatsChange, Status,
-    SubjectStatus, Totals, TransportStatus, UsageStatus,
+    AddressBookStatus, AddressStatus, AttemptStatus, CandidateStatus, DoneStatus, Explanation,
+    FoundStatus, LimitsStatus, LinkStatus, NodeStatus, RemoteStatus, SearchStatus, ServiceStatus,
+    SocketStatus, StatsChange, Status, StrategyStatus, SubjectStatus, Target, Totals,
+    TransportStatus, UsageStatus,
 };
 pub use testnet::{Testnet, TestnetBuilder};
 

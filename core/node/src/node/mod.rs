@@ -11,12 +11,13 @@
 //! - `link_events`: what happens on open connections; `sleep`: noticing that the computer was suspended.
 //! - `subjects`: deriving keys, one at a time; `search`: asking the discovery services.
 //! - `status`: what is open and under way; `searches`, `totals`: what is kept for that alone;
-//!   `stats`: what changes.
+//!   `stats`: what changes; `explain`: one peer or address.
 
 mod accept;
 mod builder;
 mod dial;
 mod discovery;
+mod explain;
 mod inner;
 mod link_events;
 mod listeners;
@@ -53,7 +54,7 @@ use tokio::sync::Mutex;
 use crate::{
     event::{Events, closed},
     remote::Remote,
-    status::Status,
+    status::{Explanation, Status, Target},
 };
 
 /// A running node. Cloning it gives another handle to the same node; when the last one is dropped,
@@ -211,6 +212,13 @@ impl Node {
     /// JSON.
     pub fn status(&self) -> Status {
         self.handle.inner.status()
+    }
+
+    /// All that is known of a peer ([`PeerId`]) or an address ([`Address`]): who found it, how each of
+    /// the last dials went and by which ways, what is going on now, and when it is tried next. Of one
+    /// that is not known it says so, and lists what is.
+    pub fn explain(&self, target: impl Into<Target>) -> Explanation {
+        self.handle.inner.explain(&target.into())
     }
 
     /// A stream of the counters that change, at most one item in `stats.interval`. It costs nothing

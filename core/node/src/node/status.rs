@@ -166,7 +166,7 @@ fn address_book(core: &Core, now: Time) -> AddressBookStatus {
     book
 }
 
-fn address_status(known: &Known<'_>, now: Time) -> AddressStatus {
+pub(super) fn address_status(known: &Known<'_>, now: Time) -> AddressStatus {
     let mut found = Vec::new();
     for (subject, sources) in &known.found {
         let by =
@@ -202,7 +202,7 @@ const fn state_name(state: AddressState) -> &'static str {
     }
 }
 
-fn link_status(link: &Link, now: Time) -> LinkStatus {
+pub(super) fn link_status(link: &Link, now: Time) -> LinkStatus {
     let (session, closed) = {
         let shared = link.lock();
         (shared.session.status(), shared.session.closed().is_some())

@@ -3,6 +3,7 @@
 //! | asked by | answer |
 //! |---|---|
 //! | [`Node::status`](crate::Node::status) | [`Status`]: all that is open and under way, at one moment |
+//! | [`Node::explain`](crate::Node::explain) | [`Explanation`]: why a peer is connected or is not |
 //! | [`Node::stats`](crate::Node::stats) | a stream of [`StatsChange`]: the counters that changed |
 //!
 //! As JSON every name is in snake case and keeps its meaning from version to version; `docs/status.md`
@@ -17,17 +18,23 @@
 //! even a short hash. [`Discovery::number`](crate::Discovery::number) tells a program which is which.
 //!
 //! # Layout
-//! - here: the whole document. `parts`: its parts. `stats`: what changed. `seconds`: how times are
-//!   written.
+//! - here: the whole document; `parts`: its parts; `stats`: what changed.
+//! - `explanation`, `target`: one peer or address; `told`: that as text.
+//! - `seconds`, `words`: how times are written.
 
+mod explanation;
 mod parts;
 mod seconds;
 mod stats;
+mod target;
+mod told;
+mod words;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use explanation::{AttemptStatus, CandidateStatus, Explanation, StrategyStatus};
 pub use parts::{
     AddressBookStatus, AddressStatus, DoneStatus, FoundStatus, LimitsStatus, LinkStatus,
     NodeStatus, RemoteStatus, SearchStatus, ServiceStatus, SocketStatus, SubjectStatus, Totals,
@@ -35,6 +42,7 @@ pub use parts::{
 };
 pub use stats::StatsChange;
 pub(crate) use stats::{Gauges, counters};
+pub use target::Target;
 
 /// All that a node has open and under way, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

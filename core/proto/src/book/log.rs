@@ -7,7 +7,8 @@ use super::{
     config::{MAX_REASON, MAX_TRIED},
     entry::Entry,
     lanes::SourceSet,
-    outcome::{DialId, Known},
+    outcome::{DialId, Ignored, Known},
+    reach::{canonical, never_dialled},
 };
 use crate::{address::Address, id::PeerId, time::Time};
 
@@ -49,6 +50,19 @@ impl Book {
         self.flights.len()
     }
 
+    /// Since when an address has been dialled, if it is being dialled now.
+    pub fn dialling_since(&self, address: Address) -> Option<Time> {
+        let address = canonical(address);
+        self.flights.values().find(|flight| flight.address == address).map(|flight| flight.began)
+    }
+
+    /// Why an address is never dialled, whoever finds it.
+    pub fn ignores(&self, address: Address) -> Option<Ignored> {
+        let address = canonical(address);
+        let never = never_dialled(address).map(Ignored::Never);
+        never.or_else(|| self.is_own(address).then_some(Ignored::Own))
+    }
+
     /// Addresses that are remembered.
     pub fn addresses(&self) -> usize {
         self.entries.len()
@@ -61,7 +75,7 @@ impl Book {
 
     /// What is known of one address.
     pub fn known(&self, address: Address) -> Option<Known<'_>> {
-        let address = super::canonical(address);
+        let address = canonical(address);
         self.entries.get(&address).map(|entry| self.view(address, entry))
     }
 
