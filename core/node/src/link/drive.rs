@@ -45,7 +45,7 @@ pub(crate) async fn drive(
 ) -> Reason {
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
     let now = clock.now();
-    let mut drive = Drive { link, pipe, clock, now, lost: false };
+    let mut drive = Drive { link, pipe, clock, now, armed: false, lost: false };
     let reason = poll_fn(|context| drive.poll(context, timer.as_mut(), &mut node)).await;
     if !drive.lost {
         let _ = tokio::time::timeout(GOODBYE, drive.say_goodbye()).await;
@@ -59,6 +59,8 @@ struct Drive {
     clock: Clock,
     /// The time of this turn: reading the clock costs as much as a short message.
     now: Time,
+    /// The timer wakes the task.
+    armed: bool,
     /// The transport is of no more use.
     lost: bool,
 }
@@ -73,12 +75,11 @@ impl Drive {
         self.register(context.waker());
         self.now = self.clock.now();
         for _ in 0..ROUNDS {
-            let moved = self.poll_pipe(context);
-            self.handle_events(node);
-            if let Some(reason) = self.link.lock().session.closed() {
-                return Poll::Ready(reason.clone());
+            let received = self.poll_pipe(context);
+            if let Some(reason) = self.handle_events(node) {
+                return Poll::Ready(reason);
             }
-            if !moved && self.poll_timer(context, timer.as_mut()).is_pending() {
+            if !received && self.poll_timer(context, timer.as_mut()).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -96,7 +97,8 @@ impl Drive {
         }
     }
 
-    /// Writes and reads what is possible. Whether anything moved.
+    /// Writes what is possible, and reads once. Whether anything was received: then there may be more,
+    /// and answers to write. Else the pipe wakes the task when it can go on.
     fn poll_pipe(&mut self, context: &mut Context<'_>) -> bool {
         let sent = self.poll_send(context);
         let mut received = self.poll_receive(context);
@@ -109,8 +111,8 @@ impl Drive {
                 received = self.poll_receive(context);
             }
         }
-        match sent.and_then(|sent| received.map(|received| sent || received)) {
-            Ok(moved) => moved,
+        match sent.and(received) {
+            Ok(received) => received,
             Err(error) => {
                 self.lost = true;
                 self.link.lock().session.handle_lost(&error.to_string());
@@ -119,15 +121,9 @@ impl Drive {
         }
     }
 
-    fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
-        let mut sent = false;
-        while self.pipe.poll_flush(context)?.is_ready() {
-            if !self.seal_batch()? {
-                break;
-            }
-            sent = true;
-        }
-        Ok(sent)
+    fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        while self.pipe.poll_flush(context)?.is_ready() && self.seal_batch()? {}
+        Ok(())
     }
 
     /// Encrypts what has gathered, up to one batch, outside the lock.
@@ -161,10 +157,13 @@ impl Drive {
         }
     }
 
-    fn handle_events(&mut self, node: &mut impl Driver) {
+    /// Handles all that has happened. Why the session has ended, if it has.
+    fn handle_events(&mut self, node: &mut impl Driver) -> Option<Reason> {
         loop {
             let mut shared = self.link.lock();
-            let Some(event) = shared.session.poll_event() else { return };
+            let Some(event) = shared.session.poll_event() else {
+                return shared.session.closed().cloned();
+            };
             match event {
                 Event::Readable(channel) => {
                     let reader = shared.waiting.take_reader(channel);
@@ -206,8 +205,11 @@ impl Drive {
             // Most polls leave the deadline as it is, or move it on: then the timer may fire early.
             if timer.deadline() > instant || timer.is_elapsed() {
                 timer.as_mut().reset(instant);
+            } else if self.armed {
+                return Poll::Pending;
             }
-            if timer.as_mut().poll(context).is_pending() {
+            self.armed = timer.as_mut().poll(context).is_pending();
+            if self.armed {
                 return Poll::Pending;
             }
             self.now = self.clock.now();
