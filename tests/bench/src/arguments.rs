@@ -54,6 +54,10 @@ pub(crate) enum Work {
     Connect,
     /// What a connection that does nothing holds
     Memory,
+    /// From looking for somebody to talking, in a DHT on this machine
+    Discover,
+    /// What a node with a hundred remotes costs that say nothing
+    Idle,
 }
 
 /// Who does it.

@@ -56,6 +56,7 @@ impl Case {
             Work::Connect if at_once == 1 => format!("connections one after another, {cores}"),
             Work::Connect => format!("connections {at_once} at once, {cores}"),
             Work::Memory => format!("memory of {idle} idle connections"),
+            Work::Discover | Work::Idle => String::new(),
         }
     }
 }

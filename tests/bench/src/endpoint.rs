@@ -57,6 +57,7 @@ async fn play(role: Role) -> Outcome<()> {
         }
         Work::Connect | Work::Memory if role.end == End::Accept => hold(&role).await,
         Work::Connect | Work::Memory => many_connections(&role).await,
+        Work::Discover | Work::Idle => Err("this is measured in one process".into()),
     }
 }
 

@@ -11,8 +11,10 @@
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
 //! - [`ours`], and the systems beside which it is put: [`raw`], [`raw_tokio`], [`bare_tls`],
 //!   [`bare_quinn`].
+//! - [`alone`]: what there is nothing to put beside.
 //! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
 
+mod alone;
 mod arguments;
 mod bare_quinn;
 mod bare_tls;
@@ -67,5 +69,6 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         report::table(&result);
         results.push(result);
     }
-    report::write(&arguments.output, &machine, &results)
+    let alone = alone::measure(arguments)?;
+    report::write(&arguments.output, &machine, &results, &alone)
 }

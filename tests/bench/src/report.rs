@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::{
     Outcome,
+    alone::Alone,
     arguments::{System, spelt},
     machine::Machine,
     rounds::{Figure, Measured, Ratio},
@@ -126,8 +127,15 @@ fn verdict(measured: &Measured) -> Option<String> {
 }
 
 /// Writes everything that was measured, round by round.
-pub(crate) fn write(path: &Path, machine: &Machine, results: &[Measured]) -> Outcome<()> {
-    let text = serde_json::to_string_pretty(&json!({ "machine": machine, "results": results }))?;
+pub(crate) fn write(
+    path: &Path,
+    machine: &Machine,
+    results: &[Measured],
+    alone: &Alone,
+) -> Outcome<()> {
+    let text = serde_json::to_string_pretty(
+        &json!({ "machine": machine, "results": results, "alone": alone }),
+    )?;
     let failed = |error| format!("{} cannot be written: {error}", path.display());
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;

@@ -51,6 +51,22 @@ fn connections_and_their_memory_are_reported() {
 }
 
 #[test]
+fn quic_is_put_beside_its_bare_engine() {
+    let report = bench("--only quic-flood --size 1024");
+    assert!(figures(&report, "messages")[0] > 0.0);
+    assert_eq!(report["results"][0]["case"]["reference"], "quinn");
+    assert!(figures(&bench("--only quic-round-trip"), "median")[0] > 0.0);
+}
+
+#[test]
+fn what_stands_alone_is_reported() {
+    let discover = bench("--only discover")["alone"]["discover"].as_array().unwrap().len();
+    assert_eq!(discover, 5);
+    let idle = &bench("--only idle")["alone"]["idle"];
+    assert!(idle["memory"].as_u64().unwrap() > 0);
+}
+
+#[test]
 fn a_size_out_of_range_is_refused_with_the_range() {
     let output = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
         .args(["--only", "flood", "--size", "63"])
