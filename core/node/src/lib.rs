@@ -37,6 +37,7 @@
 //! - `node`: what programs call, and the tasks behind it. `remote`, `message`, `event`: what it gives.
 //! - `link`: one connection's task. `transport`: encrypted bytes. `identity`: the key.
 //! - `status`: what a node tells of itself.
+//! - `settings`: files and JSON as settings.
 //! - `discovery`: finding others. `testnet`: a DHT for tests.
 //!
 //! The protocol itself is in the crate `p2pchan-proto`.
@@ -50,6 +51,7 @@ mod message;
 mod node;
 mod remote;
 mod runtime;
+mod settings;
 mod status;
 mod tasks;
 mod testnet;
@@ -71,6 +73,7 @@ pub use p2pchan_proto::{
     settings::{Changes, Value},
 };
 pub use remote::{Remote, Sender};
+pub use settings::{settings_from_json, settings_from_toml};
 pub use status::{
     AddressBookStatus, AddressStatus, AttemptStatus, CandidateStatus, DoneStatus, Explanation,
     FoundStatus, LimitsStatus, LinkStatus, NodeStatus, RemoteStatus, SearchStatus, ServiceStatus,

@@ -14,13 +14,15 @@ use std::{
 };
 
 use common::{
-    event, exchange, listening, meet, node, pair_of,
+    event, exchange,
+    flood::{assert_whole, flood},
+    listening, meet, node, pair_of,
     recorder::{Asked, Recorder},
     start, still_healthy, within,
 };
 use p2pchan::{
-    Address, BoxFuture, Changes, DiscoveryService, Error, ErrorKind, Event, Found, Node, Remote,
-    Sender, Topic, Value,
+    Address, BoxFuture, Changes, DiscoveryService, Error, ErrorKind, Event, Found, Node, Topic,
+    Value,
 };
 use tokio::{
     net::TcpStream,
@@ -293,30 +295,6 @@ async fn an_update_goes_on_when_its_future_is_dropped() {
         _ => None,
     };
     event(&mut events, there).await;
-}
-
-/// Sends messages with their numbers, as fast as they go, until it is told to stop; then a last one.
-async fn flood(sender: Sender, stop: watch::Receiver<bool>) {
-    let mut number = 0_u64;
-    while !*stop.borrow() {
-        sender.send(number.to_string()).await.unwrap();
-        number += 1;
-    }
-    sender.send("last").await.unwrap();
-}
-
-/// Reads what [`flood`] sends, to the last message: nothing is missing, and nothing comes twice.
-async fn assert_whole(remote: &mut Remote) {
-    let mut expected = 0_u64;
-    loop {
-        let message = within(remote.recv()).await.unwrap().expect("the last message");
-        if message.as_text() == Some("last") {
-            assert!(expected > 0);
-            return;
-        }
-        assert_eq!(message.as_text(), Some(&*expected.to_string()));
-        expected += 1;
-    }
 }
 
 #[tokio::test]

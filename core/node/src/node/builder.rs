@@ -1,6 +1,10 @@
 //! From settings to a running node.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt, mem,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use p2pchan_proto::{
     address::Address,
@@ -16,6 +20,7 @@ use tokio::{
 use super::{
     Handle, Node,
     inner::{Inner, Parts},
+    layers::Layers,
 };
 use crate::{
     discovery::DiscoveryService, identity::Identity, runtime::library_runtime,
@@ -43,6 +48,7 @@ pub(super) type RefuseHook = Arc<dyn Fn(&Newcomer) -> bool + Send + Sync>;
 #[derive(Default)]
 pub struct Builder {
     changes: Changes,
+    file: Option<PathBuf>,
     services: Vec<Arc<dyn DiscoveryService>>,
     refuse: Option<RefuseHook>,
 }
@@ -59,6 +65,14 @@ impl Builder {
     #[must_use]
     pub fn settings(mut self, changes: Changes) -> Self {
         self.changes.extend(changes);
+        self
+    }
+
+    /// Reads settings from a TOML file as well, for which see [`settings_from_toml`](crate::settings_from_toml); those that
+    /// [`set`](Self::set) gives stand above it. [`Node::reload`] reads it again.
+    #[must_use]
+    pub fn settings_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = Some(path.into());
         self
     }
 
@@ -81,16 +95,17 @@ impl Builder {
     /// node runs there, else on one that the library keeps (`runtime.threads`).
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`] naming the key and the value,
-    /// [`ErrorKind::Io`] if an address cannot be listened on or a file not be
-    /// read. Then nothing is left open.
-    pub async fn start(self) -> Result<Node, Error> {
-        let settings = Settings::default().with(&self.changes)?;
+    /// [`ErrorKind::Settings`] naming the key and the value, and for a settings file its name and the
+    /// line; [`ErrorKind::Io`] if something cannot be opened or a file not be read. Then nothing is
+    /// left open.
+    pub async fn start(mut self) -> Result<Node, Error> {
+        let layers = Layers::new(self.file.take(), mem::take(&mut self.changes))?;
+        let settings = layers.settings().map_err(|error| layers.blame_file(error))?;
         let runtime = match runtime::Handle::try_current() {
             Ok(runtime) => runtime,
             Err(_) => library_runtime(settings.runtime.threads)?,
         };
-        let start = self.start_on(runtime.clone(), settings);
+        let start = self.start_on(runtime.clone(), layers, settings);
         // On a runtime of its own, so that sockets are registered there whoever polls this.
         match runtime.spawn(start).await {
             Ok(result) => result,
@@ -101,14 +116,19 @@ impl Builder {
         }
     }
 
-    async fn start_on(self, runtime: runtime::Handle, settings: Settings) -> Result<Node, Error> {
+    async fn start_on(
+        self,
+        runtime: runtime::Handle,
+        layers: Layers,
+        settings: Settings,
+    ) -> Result<Node, Error> {
         let identity = identity(&settings.identity)?;
         let tls = TlsConfigs::new(&identity)?;
         let (incoming, remotes) = mpsc::channel(MAX_WAITING);
         let id = identity.id();
         let parts = Parts { id, settings, tls, refuse: self.refuse, incoming, runtime };
         let inner = Inner::new(parts)?;
-        inner.open(self.changes, self.services).await?;
+        inner.open(layers, self.services).await?;
         inner.drive_plans();
         inner.watch_for_sleep();
         Ok(Node { handle: Arc::new(Handle { inner, incoming: Mutex::new(remotes) }) })

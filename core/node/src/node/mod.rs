@@ -5,7 +5,7 @@
 //! - `builder`: settings in, a running node out.
 //! - `inner`: what all tasks of a node share, and how decisions of the machines become actions.
 //! - `listeners`, `services`: tables of what the settings have opened.
-//! - `update`: other settings for a node that runs; `pause`: what `paused` ends and begins.
+//! - `update`: other settings for a node that runs, from `layers`; `pause`: what `paused` ends and begins.
 //! - `accept`, `dial`: connections in and out, up to the handshake; `race`: TCP against QUIC.
 //! - `ports`: UDP ports; `probes`: asking whether a member is at an address.
 //! - `link_events`: what happens on open connections; `sleep`: noticing that the computer was suspended.
@@ -19,6 +19,7 @@ mod dial;
 mod discovery;
 mod explain;
 mod inner;
+mod layers;
 mod link_events;
 mod listeners;
 mod pause;
@@ -40,6 +41,7 @@ use std::{fmt, sync::Arc};
 pub use builder::{Builder, Newcomer};
 pub use discovery::Discovery;
 use inner::Inner;
+use layers::Change;
 use p2pchan_proto::{
     address::Address,
     error::{Error, ErrorKind},
@@ -122,11 +124,12 @@ impl Node {
         self.handle.inner.settings().to_changes()
     }
 
-    /// Changes the settings while the node runs; null takes back what the program has set, so that the
-    /// default counts. Everything is checked first. Then what the settings name no more is closed, and
+    /// Changes the settings while the node runs. Null takes back what the program has set, so that the
+    /// settings file counts if there is one, and else the default. Everything is checked first. Then what the settings name no more is closed, and
     /// what is new is opened; whatever stays is not touched: listeners that stay accept on, remotes
-    /// live on, also those that came through a listener that is closed, and those of peers that
-    /// `allow` does not name any more. Limits and timeouts apply at once, but `limits.message`,
+    /// live on, also those that came through a listener that is closed (a UDP port that is not named any
+    /// more is given back with the last QUIC connection over it), and those of peers that `allow` does
+    /// not name any more. Limits and timeouts apply at once, but `limits.message`,
     /// `limits.window` and `limits.channels` only to connections that begin from now on.
     ///
     /// One update is made after the other. If the future is dropped, the update goes on all the same.
@@ -139,7 +142,18 @@ impl Node {
     /// opened (should something that was closed for it not open again, the message says so too);
     /// [`ErrorKind::Refused`] if 64 updates wait already; [`ErrorKind::Closed`] once the node closes.
     pub async fn update(&self, changes: Changes) -> Result<(), Error> {
-        self.handle.inner.update(changes).await
+        self.handle.inner.update(Change::Merge(changes)).await
+    }
+
+    /// Reads the settings file again ([`Builder::settings_file`]). What it says now replaces what it
+    /// said before: a key that has gone from it returns to what it is without it. What the program has
+    /// set by [`Builder::set`] and [`update`](Self::update) stays above it. All else is as in `update`.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update), naming the file too, and the line where it can;
+    /// [`ErrorKind::Settings`] if there is no settings file, [`ErrorKind::Io`] if it cannot be read.
+    pub async fn reload(&self) -> Result<(), Error> {
+        self.handle.inner.update(Change::Reload).await
     }
 
     /// Announces a subject (1 to 256 bytes of UTF-8 without NUL), and looks for others who have it.

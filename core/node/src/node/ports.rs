@@ -166,7 +166,11 @@ impl Inner {
     pub(super) async fn drain_port(self: &Arc<Self>, address: SocketAddr) {
         let Some(port) = self.ports.set_purpose(address, Purpose::Draining) else { return };
         match self.ports.take_drained(address) {
-            Drained::Now(engine) => engine.close().await,
+            Drained::Now(engine) => {
+                // The engine ends when nobody holds it any more.
+                drop(port);
+                engine.close().await;
+            }
             Drained::Gone => {}
             Drained::NotYet => {
                 let (inner, closing) = (self.clone(), self.ports.closing.subscribe());

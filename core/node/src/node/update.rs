@@ -15,12 +15,13 @@ use std::sync::Arc;
 
 use p2pchan_proto::{
     error::{Error, ErrorKind},
-    settings::{Changes, ListenAddress, Settings},
+    settings::{ListenAddress, Settings},
 };
 use tokio::sync::oneshot;
 
 use super::{
     inner::Inner,
+    layers::{Change, Layers},
     listeners::{Bound, Listener},
     node_closed, refused,
     services::{Named, Opened, Service},
@@ -35,8 +36,7 @@ pub(super) const MAX_UPDATES: usize = 64;
 #[derive(Default)]
 pub(super) struct Open {
     listeners: Vec<Listener>,
-    /// What the program has set.
-    program: Changes,
+    layers: Layers,
 }
 
 /// What was closed for a change.
@@ -53,8 +53,8 @@ struct New {
 }
 
 impl Inner {
-    /// See [`super::Node::update`].
-    pub(super) async fn update(self: &Arc<Self>, changes: Changes) -> Result<(), Error> {
+    /// See [`super::Node::update`] and [`super::Node::reload`].
+    pub(super) async fn update(self: &Arc<Self>, change: Change) -> Result<(), Error> {
         let Ok(turn) = self.updates.clone().try_acquire_owned() else {
             return Err(refused(format!("{MAX_UPDATES} updates wait already; await them first")));
         };
@@ -63,7 +63,7 @@ impl Inner {
         self.tasks.spawn(async move {
             let _turn = turn;
             // Whoever asked may have gone.
-            let _ = sender.send(inner.change(changes).await);
+            let _ = sender.send(inner.change(change).await);
         });
         receiver.await.unwrap_or_else(|_| Err(node_closed()))
     }
@@ -72,32 +72,43 @@ impl Inner {
     /// opened, nothing is left open.
     pub(super) async fn open(
         self: &Arc<Self>,
-        program: Changes,
+        layers: Layers,
         services: Vec<Arc<dyn DiscoveryService>>,
     ) -> Result<(), Error> {
         let mut open = self.open.lock().await;
         let new = self.open_missing(&open, &self.settings()).await?;
-        open.program.merge(program);
+        open.layers = layers;
         self.add_services(services.into_iter().map(Opened::of_program).collect());
         self.add(&mut open, new);
         self.take_over_subjects(&Settings::default());
         Ok(())
     }
 
-    async fn change(self: &Arc<Self>, changes: Changes) -> Result<(), Error> {
+    async fn change(self: &Arc<Self>, change: Change) -> Result<(), Error> {
         let mut open = self.open.lock().await;
         if self.is_closing() {
             return Err(node_closed());
         }
-        changes.check()?;
-        let mut program = open.program.clone();
-        program.merge(changes);
-        let after = Settings::default().with(&program)?;
+        let reads_file = matches!(change, Change::Reload);
+        let layers = open.layers.after(change).await?;
+        let moved = match self.check(&layers) {
+            Ok(after) => self.move_to(&mut open, after).await,
+            Err(error) => Err(error),
+        };
+        match moved {
+            Ok(()) => open.layers = layers,
+            Err(error) if reads_file => return Err(layers.blame_file(error)),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The next settings, if this node can take them over.
+    fn check(&self, layers: &Layers) -> Result<Settings, Error> {
+        let after = layers.settings()?;
         self.settings().check_hot(&after)?;
         self.check_subjects(&after)?;
-        self.move_to(&mut open, after).await?;
-        open.program = program;
-        Ok(())
+        Ok(after)
     }
 
     async fn move_to(self: &Arc<Self>, open: &mut Open, after: Settings) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each file of tests uses its part")]
 
 pub(crate) mod documents;
+pub(crate) mod flood;
 pub(crate) mod peer;
 pub(crate) mod proxy;
 pub(crate) mod recorder;

@@ -13,8 +13,8 @@ The same keys serve every language, the command line and files. Without any, a n
 asks no network and writes no file.
 
 All values are checked before anything happens. An error names the key, the value and what is
-allowed; for an unknown key it names the nearest one. Where a language has `null` (Python `None`),
-it restores the default.
+allowed, in a file the line too, and for an unknown key the nearest one. Where a language has `null`
+(Python `None`), it restores the default.
 
 ## How to write values
 
@@ -35,10 +35,32 @@ Every value can be written as text, and a list of one as its item.
 | peer id | 64 lower-case hexadecimal digits |
 | list | a list of the language, or text with commas: `a, b`; the empty list as text is `[]`. Of phrases, one text is one |
 
+## In a file
+
+TOML: nested tables are dotted keys, so these two say the same.
+
+```toml
+listen = [\"0.0.0.0:8099\", \"[::]:8099\"]
+discovery.bittorrent.bootstrap = \"public\"
+
+[limits]
+dials = 4
+```
+
+```json
+{\"listen\": [\"0.0.0.0:8099\", \"[::]:8099\"],
+ \"discovery\": {\"bittorrent\": {\"bootstrap\": \"public\"}}, \"limits\": {\"dials\": 4}}
+```
+
+What the program sets stands above the file.
+
 ## While a node runs
 
-`update` changes the keys that it names and leaves the others; `null` takes back what was set. The
-whole is checked first; then what the settings name no more is closed, and what is new is opened. What
+`update` changes the keys that it names and leaves the others; `null` takes back what the program has
+set. `reload` reads the file again: what it says now replaces what it said, and a key that has gone from
+it returns to what it is without it.
+
+The whole is checked first; then what the settings name no more is closed, and what is new is opened. What
 stays is not touched. An error leaves everything as it was.
 
 A running node takes over the keys that are marked *hot*, and refuses changes to the others. New
