@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{
     Handle, Node,
+    control::Socket,
     inner::{Inner, Parts},
     layers::Layers,
 };
@@ -126,11 +127,14 @@ impl Builder {
         let tls = TlsConfigs::new(&identity)?;
         let (incoming, remotes) = mpsc::channel(MAX_WAITING);
         let id = identity.id();
+        // It lets nobody in before the node is open, and is gone if it cannot be.
+        let control = settings.control.as_deref().map(Socket::open).transpose()?;
         let parts = Parts { id, settings, tls, refuse: self.refuse, incoming, runtime };
         let inner = Inner::new(parts)?;
         inner.open(layers, self.services).await?;
         inner.drive_plans();
         inner.watch_for_sleep();
+        control.into_iter().for_each(|socket| inner.serve_control(socket));
         Ok(Node { handle: Arc::new(Handle { inner, incoming: Mutex::new(remotes) }) })
     }
 }

@@ -229,7 +229,8 @@ impl Inner {
         let listening = self.listening.borrow().clone();
         let listening = listening.iter().map(|address| Event::Listening { address: *address });
         let opened = core.services.open.iter().filter_map(Service::opened);
-        let opened = listening.chain(opened).collect();
+        let control = self.control_opened();
+        let opened = listening.chain(opened).chain(control).collect();
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         Events::new(opened, events.as_ref().map(broadcast::Sender::subscribe))
     }

@@ -11,10 +11,11 @@
 //! - `link_events`: what happens on open connections; `sleep`: noticing that the computer was suspended.
 //! - `subjects`: deriving keys, one at a time; `search`: asking the discovery services.
 //! - `status`: what is open and under way; `searches`, `totals`: what is kept for that alone;
-//!   `stats`: what changes; `explain`: one peer or address.
+//!   `stats`: what changes; `explain`: one peer or address; `control`: all that through a socket.
 
 mod accept;
 mod builder;
+mod control;
 mod dial;
 mod discovery;
 mod explain;

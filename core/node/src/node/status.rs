@@ -91,7 +91,9 @@ impl Inner {
         let services = core.services.open.iter().filter_map(|service| {
             Some(socket(format!("udp://{}", service.socket?), service.verbs.name(), None))
         });
-        tcp.chain(quic).chain(services).collect()
+        let control = self.settings().control.clone();
+        let control = control.map(|path| socket(format!("unix://{path}"), "control", None));
+        tcp.chain(quic).chain(services).chain(control).collect()
     }
 
     fn limits(&self, core: &Core) -> LimitsStatus {

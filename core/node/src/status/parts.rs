@@ -40,10 +40,10 @@ pub struct TransportStatus {
 pub struct SocketStatus {
     /// Where it is bound, such as `tcp://0.0.0.0:8099`.
     pub address: String,
-    /// What is spoken there: `tcp`, `quic` or `udp`.
+    /// What is spoken there: `tcp`, `quic`, `udp` or `unix`.
     pub transport: String,
     /// Who uses it: `listen`, `dial`, `drain` (it is not named any more and lives on with its
-    /// connections), or the name of a discovery service.
+    /// connections), `control`, or the name of a discovery service.
     pub used_by: String,
     /// What went through it, if that is counted: each transport has counters of its own.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ use super::{
         identity::{Identity, Peers},
         listen::Listen,
         number::{Count, Size},
+        path::Path,
         port::{Ipv4, Port},
         subjects::Subjects,
         transports::TransportsForm,
@@ -112,6 +113,18 @@ pub static KEYS: &[Key] = &[
         hot: true,
         secret: false,
         entry: field!(Boolean, paused),
+    },
+    Key {
+        name: "control",
+        meaning: "A Unix socket through which `p2pchan status`, `explain` and `reload` speak to this \
+                  node. It is made with mode 0600, in a folder that others cannot write to (or only \
+                  as to `/tmp`), and is gone when the node closes. One that a killed node left \
+                  behind is replaced; one at which somebody answers is not.",
+        trade_off: "Shows what the node does without stopping it. Whoever runs as the same user can \
+                    ask for addresses and peer ids, not for subjects or messages.",
+        hot: false,
+        secret: false,
+        entry: field!(Path, control),
     },
     Key {
         name: "discovery.seeds",

@@ -42,6 +42,8 @@ pub struct Settings {
     pub subjects: BTreeSet<SubjectName>,
     /// No network activity at all.
     pub paused: bool,
+    /// The Unix socket at which the node answers questions about itself.
+    pub control: Option<String>,
     /// How others are found.
     pub discovery: Discovery,
     /// How much memory and how many connections, remotes and dials there may be.

@@ -7,6 +7,7 @@ pub(super) mod identity;
 mod list;
 pub(super) mod listen;
 pub(super) mod number;
+pub(super) mod path;
 pub(super) mod port;
 pub(super) mod subjects;
 pub(super) mod transports;
