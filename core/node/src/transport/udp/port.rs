@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker, ready},
     time::{Duration, Instant},
@@ -37,8 +37,12 @@ pub(crate) struct Port {
     sorted: Sorted,
     sent: AtomicU64,
     paths: Mutex<Paths>,
+    /// Whether there is any: most ports lead nothing elsewhere, and then nothing is looked up.
+    has_paths: AtomicBool,
     /// Who waits to receive, to be told of another socket.
     reader: Mutex<Option<Waker>>,
+    /// Whether it is known. The engine has one reader, which is the same task for good.
+    has_reader: AtomicBool,
 }
 
 /// What the engine's names for its peers mean.
@@ -79,7 +83,9 @@ impl Port {
             sorted: Sorted::default(),
             sent: AtomicU64::new(0),
             paths: Mutex::new(Paths { table: PathTable::new(MOST_PATHS), left: VecDeque::new() }),
+            has_paths: AtomicBool::new(false),
             reader: Mutex::new(None),
+            has_reader: AtomicBool::new(false),
         }))
     }
 
@@ -89,8 +95,8 @@ impl Port {
     pub(crate) fn swap(&self, socket: std::net::UdpSocket) -> io::Result<()> {
         let live = Arc::new(Live::new(socket)?);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(live);
-        if let Some(reader) = lock(&self.reader).take() {
-            reader.wake();
+        if let Some(reader) = &*lock(&self.reader) {
+            reader.wake_by_ref();
         }
         Ok(())
     }
@@ -111,7 +117,7 @@ impl Port {
             src_ip: None,
         };
         self.count_sent(&transmit);
-        self.live()?.try_send(&transmit)
+        self.live(|live| live.try_send(&transmit))?
     }
 
     /// A name for an address that can be led elsewhere while the engine uses it. `None` if too many are
@@ -119,16 +125,24 @@ impl Port {
     #[cfg_attr(not(test), expect(dead_code, reason = "for punching and relays"))]
     pub(crate) fn open_path(self: &Arc<Self>, real: SocketAddr) -> Option<Path> {
         let name = lock(&self.paths).table().open(real)?;
+        self.has_paths.store(true, Ordering::Release);
         Some(Path { port: self.clone(), name })
     }
 
     /// Where an address of the engine's really is.
     pub(crate) fn real_address(&self, name: SocketAddr) -> Option<SocketAddr> {
-        lock(&self.paths).table.to_real(name)
+        match self.paths() {
+            Some(paths) => paths.table.to_real(name),
+            None => Some(name),
+        }
+    }
+
+    fn paths(&self) -> Option<MutexGuard<'_, Paths>> {
+        self.has_paths.load(Ordering::Acquire).then(|| lock(&self.paths))
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
-        self.live()?.local_address()
+        self.live(Live::local_address)?
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -143,15 +157,16 @@ impl Port {
         }
     }
 
-    fn live(&self) -> io::Result<Arc<Live>> {
-        let live = self.live.read().unwrap_or_else(PoisonError::into_inner).clone();
-        live.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    /// Asks the system's socket; there is none once the port is closed.
+    fn live<R>(&self, ask: impl FnOnce(&Live) -> R) -> io::Result<R> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.as_deref().map(ask).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     fn register(&self, waker: &Waker) {
-        match &mut *lock(&self.reader) {
-            Some(reader) => reader.clone_from(waker),
-            none => *none = Some(waker.clone()),
+        if !self.has_reader.load(Ordering::Acquire) {
+            *lock(&self.reader) = Some(waker.clone());
+            self.has_reader.store(true, Ordering::Release);
         }
     }
 
@@ -173,10 +188,13 @@ impl quinn::AsyncUdpSocket for Port {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let sent = match self.real_address(transmit.destination) {
-            Some(real) if real == transmit.destination => self.live()?.try_send(transmit),
+            Some(real) if real == transmit.destination => {
+                self.live(|live| live.try_send(transmit))?
+            }
             // Which of our addresses it leaves from depends on where it really goes.
             Some(destination) => {
-                self.live()?.try_send(&Transmit { destination, src_ip: None, ..transmit.clone() })
+                let transmit = Transmit { destination, src_ip: None, ..transmit.clone() };
+                self.live(|live| live.try_send(&transmit))?
             }
             // The path has been closed: nobody is there any more.
             None => return Ok(()),
@@ -196,12 +214,15 @@ impl quinn::AsyncUdpSocket for Port {
         // First, so that a socket that comes right after this one was looked at is not missed.
         self.register(context.waker());
         // After the end nothing comes any more.
-        let Ok(live) = self.live() else { return Poll::Pending };
-        let received = ready!(live.poll_receive(context, buffers, metas));
-        let paths = &lock(&self.paths).table;
+        let Ok(received) = self.live(|live| live.poll_receive(context, buffers, metas)) else {
+            return Poll::Pending;
+        };
+        let received = ready!(received);
+        let paths = self.paths();
         for (buffer, meta) in buffers.iter_mut().zip(metas).take(received) {
             self.sorted.sort(buffer, meta, &self.queues);
-            let name = paths.to_virtual(meta.addr);
+            let Some(paths) = &paths else { continue };
+            let name = paths.table.to_virtual(meta.addr);
             if name != meta.addr {
                 (meta.addr, meta.dst_ip) = (name, None);
             }
@@ -214,21 +235,21 @@ impl quinn::AsyncUdpSocket for Port {
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.live().map_or(1, |live| live.most_segments_sent())
+        self.live(Live::most_segments_sent).unwrap_or(1)
     }
 
     fn max_receive_segments(&self) -> usize {
-        self.live().map_or(1, |live| live.most_segments_received())
+        self.live(Live::most_segments_received).unwrap_or(1)
     }
 
     fn may_fragment(&self) -> bool {
-        self.live().is_ok_and(|live| live.may_fragment())
+        self.live(Live::may_fragment).unwrap_or(false)
     }
 }
 
 impl fmt::Debug for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Port").field("live", &self.live()).finish_non_exhaustive()
+        f.debug_struct("Port").field("live", &self.live).finish_non_exhaustive()
     }
 }
 
@@ -269,8 +290,8 @@ impl quinn::UdpPoller for Writable {
     fn poll_writable(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { port, waiting } = &mut *self;
         let future = waiting.get_or_insert_with(|| {
-            let live = port.live();
-            Box::pin(async move { live?.writable().await })
+            let live = port.live.read().unwrap_or_else(PoisonError::into_inner).clone();
+            Box::pin(async move { live.ok_or(io::ErrorKind::NotConnected)?.writable().await })
         });
         let ready = ready!(future.as_mut().poll(context));
         *waiting = None;
