@@ -19,12 +19,14 @@
 //!
 //! # Layout
 //! - here: the whole document; `parts`: its parts; `stats`: what changed.
-//! - `explanation`, `target`: one peer or address; `told`: that as text.
+//! - `explanation`, `target`: one peer or address.
+//! - `shown`: a status as text; `told`: an explanation.
 //! - `seconds`, `words`: how times are written.
 
 mod explanation;
 mod parts;
 mod seconds;
+mod shown;
 mod stats;
 mod target;
 mod told;
@@ -44,7 +46,7 @@ pub use stats::StatsChange;
 pub(crate) use stats::{Gauges, counters};
 pub use target::Target;
 
-/// All that a node has open and under way, at one moment.
+/// All that a node has open and under way, at one moment. As text it is what fits into 80 columns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -18,7 +18,7 @@ impl fmt::Display for Explanation {
         for note in &self.notes {
             writeln!(f, "  {}", Plain(note))?;
         }
-        self.links.iter().try_for_each(|link| tell_link(f, link))?;
+        self.links.iter().try_for_each(|link| tell_link(f, link, &self.target))?;
         self.candidates.iter().try_for_each(|candidate| tell_candidate(f, candidate))?;
         tell_others(f, "peers", &self.other_peers)?;
         tell_others(f, "addresses", &self.other_addresses)
@@ -33,11 +33,17 @@ fn tell_others(f: &mut fmt::Formatter<'_>, what: &str, others: &[String]) -> fmt
     others.iter().try_for_each(|other| writeln!(f, "    {}", Plain(other)))
 }
 
-fn tell_link(f: &mut fmt::Formatter<'_>, link: &LinkStatus) -> fmt::Result {
+fn tell_link(f: &mut fmt::Formatter<'_>, link: &LinkStatus, target: &str) -> fmt::Result {
     let LinkStatus { state, side, address, age, rtt, .. } = link;
     write!(f, "  connection {}: {state}, {side} {address} {} ago", link.link, Span(*age))?;
+    tell_round_trip(f, *rtt)?;
+    if link.peer == target { Ok(()) } else { writeln!(f, "    to {}", Plain(&link.peer)) }
+}
+
+/// The end of a line.
+fn tell_round_trip(f: &mut fmt::Formatter<'_>, rtt: Option<Duration>) -> fmt::Result {
     match rtt {
-        Some(rtt) => writeln!(f, ", round trip {}", Span(*rtt)),
+        Some(rtt) => writeln!(f, ", round trip {}", Span(rtt)),
         None => writeln!(f),
     }
 }
@@ -103,10 +109,7 @@ fn tell_attempt(f: &mut fmt::Formatter<'_>, attempt: &AttemptStatus) -> fmt::Res
         _ if !won => write!(f, "not reached")?,
         _ => write!(f, "{}", Plain(verdict))?,
     }
-    match rtt {
-        Some(rtt) => writeln!(f, ", round trip {}", Span(*rtt))?,
-        None => writeln!(f)?,
-    }
+    tell_round_trip(f, *rtt)?;
     strategies.iter().try_for_each(|strategy| writeln!(f, "    {}", Way(strategy)))
 }
 

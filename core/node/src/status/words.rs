@@ -38,6 +38,23 @@ impl fmt::Display for Span {
     }
 }
 
+/// Bytes in the unit that fits: `69 B`, `1.2 KiB`.
+pub(super) struct Size(pub(super) u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        let Self(bytes) = *self;
+        if bytes < 1024 {
+            return write!(f, "{bytes} B");
+        }
+        let unit = (bytes.ilog2() / 10).clamp(1, 6);
+        // In tenths, rounded down, so that nothing is lost beyond 2^53.
+        let tenths = (u128::from(bytes) * 10) >> (10 * unit);
+        write!(f, "{}.{} {}", tenths / 10, tenths % 10, UNITS[unit as usize - 1])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +67,12 @@ mod tests {
         assert_eq!(texts, expected);
         let longer = [5_999, 6_000, 172_800].map(|it| Span(Duration::from_secs(it)).to_string());
         assert_eq!(longer, ["99 min", "1 h", "2 days"]);
+    }
+
+    #[test]
+    fn bytes_are_told_in_the_unit_that_fits() {
+        let texts = [0, 1023, 1024, 1_572_864, u64::MAX].map(|bytes| Size(bytes).to_string());
+        assert_eq!(texts, ["0 B", "1023 B", "1.0 KiB", "1.5 MiB", "15.9 EiB"]);
     }
 
     #[test]
