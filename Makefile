@@ -54,7 +54,7 @@ install: build ## Installs the program, its manual pages and completions below P
 	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
 	install -s -m 755 target/release/p2pchan '$(DESTDIR)$(PREFIX)/bin/p2pchan'
 	target/release/p2pchan man > '$(MANDIR)/p2pchan.1'
-	for command in join send recv phrase testnet; do \
+	for command in join send recv phrase status explain reload testnet; do \
 	  target/release/p2pchan man $$command > "$(MANDIR)/p2pchan-$$command.1"; done
 	target/release/p2pchan completions bash > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/p2pchan'
 	target/release/p2pchan completions zsh > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_p2pchan'
@@ -63,7 +63,8 @@ install: build ## Installs the program, its manual pages and completions below P
 uninstall: ## Removes what install put there
 	rm -f '$(DESTDIR)$(PREFIX)/bin/p2pchan' '$(MANDIR)/p2pchan.1' \
 	  '$(MANDIR)/p2pchan-join.1' '$(MANDIR)/p2pchan-send.1' '$(MANDIR)/p2pchan-recv.1' \
-	  '$(MANDIR)/p2pchan-phrase.1' '$(MANDIR)/p2pchan-testnet.1' \
+	  '$(MANDIR)/p2pchan-phrase.1' '$(MANDIR)/p2pchan-status.1' '$(MANDIR)/p2pchan-explain.1' \
+	  '$(MANDIR)/p2pchan-reload.1' '$(MANDIR)/p2pchan-testnet.1' \
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/p2pchan' \
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_p2pchan' \
 	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/p2pchan.fish'

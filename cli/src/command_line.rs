@@ -3,8 +3,15 @@
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::{
-    completions::Completions, join::Join, man::Man, phrase::Phrase, recv::RecvArguments,
-    send::SendArguments, status::Level, testnet::TestnetArguments,
+    completions::Completions,
+    join::Join,
+    man::Man,
+    phrase::Phrase,
+    recv::RecvArguments,
+    running::{Explain, Reload, StatusArguments},
+    send::SendArguments,
+    status::Level,
+    testnet::TestnetArguments,
 };
 
 const EXAMPLES: &str = "\
@@ -16,6 +23,7 @@ Examples:
                                       the same across the internet, through the BitTorrent DHT
   p2pchan send big.iso --bootstrap public
                                       a file; prints the command that takes it on the other side
+  p2pchan status --control PATH       what a node has open that was started with --control PATH
 
 Exit codes:
   0    it did what it was asked
@@ -40,6 +48,9 @@ pub(crate) enum Task {
     Send(SendArguments),
     Recv(RecvArguments),
     Phrase(Phrase),
+    Status(StatusArguments),
+    Explain(Explain),
+    Reload(Reload),
     Testnet(TestnetArguments),
     Completions(Completions),
     Man(Man),

@@ -7,6 +7,7 @@
 //! - `command_line`: the commands, their help, and the exit codes.
 //! - `join`: connects standard input and output to everybody with the same phrase.
 //! - `send`, `recv`: files and pipes from one to the other; `transfer`: what the two share.
+//! - `running`: questions to a node that runs already.
 //! - `testnet`: a BitTorrent DHT on this machine to try it on.
 //! - `phrase`: makes one that nobody guesses; `words`: of these; `strength`: warns of one that can be.
 //! - `completions`, `man`: files for shells and for `man`.
@@ -22,6 +23,7 @@ mod network;
 mod phrase;
 mod printer;
 mod recv;
+mod running;
 mod send;
 mod signals;
 mod status;
@@ -59,6 +61,9 @@ fn main() -> ExitCode {
         Task::Completions(completions) => {
             finish(&Status::plain(), |_| completions::run(&completions))
         }
+        Task::Status(status) => finish(&Status::plain(), |_| running::status(&status)),
+        Task::Explain(explain) => finish(&Status::plain(), |_| running::explain(&explain)),
+        Task::Reload(reload) => finish(&Status::plain(), |_| running::reload(&reload)),
         Task::Phrase(phrase) => finish(&Status::plain(), |_| phrase::run(&phrase)),
         Task::Man(man) => finish(&Status::plain(), |_| man::run(&man)),
     }

@@ -47,6 +47,11 @@ pub(crate) struct NetworkArguments {
     #[arg(long, value_name = "FILE")]
     identity: Option<String>,
 
+    /// Answer questions about this node at this socket, which is made and belongs to this user alone:
+    /// `p2pchan status`, `explain` and `reload` ask them.
+    #[arg(long, value_name = "PATH")]
+    control: Option<String>,
+
     /// Change any setting of docs/settings.md, such as limits.message=1MiB; wins over the options.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
@@ -118,6 +123,9 @@ impl NetworkArguments {
         }
         if let Some(identity) = &self.identity {
             set("identity", identity.clone());
+        }
+        if let Some(control) = &self.control {
+            set("control", control.clone());
         }
         for (key, value) in more {
             set(key, (*value).to_owned());

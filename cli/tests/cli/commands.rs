@@ -13,6 +13,9 @@ fn help_has_examples_and_the_exit_codes() {
         &["send", "--help"],
         &["recv", "--help"],
         &["phrase", "--help"],
+        &["status", "--help"],
+        &["explain", "--help"],
+        &["reload", "--help"],
         &["testnet", "--help"],
     ] {
         let ended = run(arguments);
@@ -29,7 +32,7 @@ fn completions_name_every_command_for_every_shell() {
         let ended = run(&["completions", shell]);
         let script = String::from_utf8(ended.stdout).unwrap();
         assert_eq!(ended.code, Some(0));
-        for word in ["join", "testnet", "bootstrap"] {
+        for word in ["join", "testnet", "bootstrap", "status", "explain", "reload"] {
             assert!(script.contains(word), "{shell} does not know {word}");
         }
     }

@@ -11,5 +11,7 @@ mod ends;
 mod hostile;
 mod join;
 mod phrase;
+#[cfg(unix)]
+mod running;
 mod support;
 mod transfer;

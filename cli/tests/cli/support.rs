@@ -17,7 +17,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Arguments of `p2pchan`, not yet run.
 pub(crate) fn p2pchan(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_p2pchan"));
-    command.args(arguments).env_remove("P2PCHAN_SECRET").env_remove("P2PCHAN_PHRASE");
+    command.args(arguments);
+    for variable in ["P2PCHAN_SECRET", "P2PCHAN_PHRASE", "P2PCHAN_CONTROL"] {
+        command.env_remove(variable);
+    }
     command
 }
 
