@@ -28,7 +28,7 @@ help: ## Lists the targets
 
 ## What users want
 
-.PHONY: build demo bench fuzz doc install uninstall clean
+.PHONY: build demo bench fuzz soak doc install uninstall clean
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
@@ -43,6 +43,9 @@ bench: ## Measures speed, each figure beside raw TCP in the same run
 fuzz: ## Throws arbitrary bytes at the protocol, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz
 	tests/fuzz/run $(SECONDS)
+
+soak: ## Moves two million packets of three protocols over one UDP port, optimised
+	$(CARGO) test --release -p p2pchan --lib two_million_packets -- --ignored --nocapture
 
 doc: ## Builds the documentation of the Rust interface: target/doc/p2pchan
 	$(CARGO) doc --workspace --no-deps

@@ -269,7 +269,7 @@ async fn requests_of_a_dht_and_a_transfer_share_a_port_and_lose_nothing() {
     assert!(one_port(64 << 20).await > 40_000);
 }
 
-/// Some minutes in a debug build; `make soak` runs it optimised.
+/// `make soak` runs it optimised, in some seconds.
 #[tokio::test]
 #[ignore = "two million packets"]
 async fn two_million_packets_share_a_port_and_none_is_taken_for_another() {
