@@ -8,7 +8,7 @@
 //! {"listen": …, "limits": {…}}     ─┘
 //! ```
 //!
-//! Nested tables are dotted keys, and every value is one of [`Value`](p2pchan_proto::settings::Value),
+//! Nested tables are dotted keys, and every value is one of [`Value`],
 //! or a list. What the keys are, and what their values mean, is `p2pchan_proto::settings`.
 //!
 //! # Layout
