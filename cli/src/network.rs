@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr, TcpListener},
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -30,7 +31,7 @@ pub(crate) struct NetworkArguments {
     seed: Vec<Place>,
 
     /// Accept connections here (IP:PORT, IP:FIRST~LAST); port 0 is any free one
-    /// [default: port 0 of all addresses].
+    /// [default: port 0 of all addresses, or what --settings says].
     #[arg(long, num_args = 1.., value_name = "ADDRESS")]
     listen: Vec<Place>,
 
@@ -46,6 +47,11 @@ pub(crate) struct NetworkArguments {
     /// Keep this node's key in a file, which is made if it does not exist [default: a fresh key].
     #[arg(long, value_name = "FILE")]
     identity: Option<String>,
+
+    /// Take settings from this TOML file too; the options win over it, and only what the two name is
+    /// opened. `p2pchan reload` reads it again.
+    #[arg(long = "settings", value_name = "FILE")]
+    file: Option<PathBuf>,
 
     /// Answer questions about this node at this socket, which is made and belongs to this user alone:
     /// `p2pchan status`, `explain` and `reload` ask them.
@@ -100,9 +106,10 @@ impl NetworkArguments {
     }
 
     fn node(&self, more: &[(&str, &str)]) -> Builder {
-        self.settings(more)
-            .into_iter()
-            .fold(Node::builder(), |node, (key, value)| node.set(&key, value))
+        let node = Node::builder();
+        let node = self.file.iter().fold(node, Builder::settings_file);
+        let settings = self.settings(more).into_iter();
+        settings.fold(node, |node, (key, value)| node.set(&key, value))
     }
 
     fn settings(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -110,7 +117,9 @@ impl NetworkArguments {
         let mut settings = Vec::new();
         let mut set = |key: &str, value: String| settings.push((key.to_owned(), value));
         let listen = self.listen();
-        set("listen", listen.join(","));
+        if !listen.is_empty() {
+            set("listen", listen.join(","));
+        }
         if !self.seed.is_empty() {
             let seeds: Vec<_> = self.seed.iter().map(|place| &*place.0).collect();
             set("discovery.seeds", seeds.join(","));
@@ -135,7 +144,9 @@ impl NetworkArguments {
     }
 
     fn listen(&self) -> Vec<String> {
-        if self.listen.is_empty() {
+        if self.listen.is_empty() && self.file.is_some() {
+            Vec::new()
+        } else if self.listen.is_empty() {
             ANYWHERE.into_iter().filter(|at| exists(at)).map(String::from).collect()
         } else {
             self.listen.iter().map(|place| place.0.clone()).collect()
@@ -232,6 +243,13 @@ mod tests {
         let settings = settings(&["phrase"]);
         assert!(setting(&settings, "listen").unwrap().starts_with("0.0.0.0:0"));
         assert_eq!(settings.len(), 1, "{settings:?}");
+    }
+
+    #[test]
+    fn with_a_settings_file_it_says_where_to_listen() {
+        assert_eq!(settings(&["phrase", "--settings", "a.toml"]), []);
+        let options = ["phrase", "--settings", "a.toml", "--listen", "127.0.0.1:1"];
+        assert_eq!(setting(&settings(&options), "listen"), Some("127.0.0.1:1"));
     }
 
     #[test]

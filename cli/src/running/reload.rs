@@ -12,6 +12,7 @@ use crate::exit::{Exit, Failure};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  p2pchan join \"my phrase\" --settings node.toml --control ~/p2pchan.control
   p2pchan reload --control ~/p2pchan.control
 
 Exit codes: 0 the settings of the file count now, 1 no node answers, or something new cannot be opened,

@@ -163,6 +163,29 @@ fn what_is_no_node_is_told_apart() {
 }
 
 #[test]
+fn a_running_node_reads_its_settings_file_again() {
+    let (place, network) = (Place::new(), Network::start());
+    let file = place.path.with_file_name("settings.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("limits.dials = 3");
+    let options = ["--json", "--settings", file.to_str().unwrap(), "--control", place.text()];
+    let asked = network.join(&options);
+    asked.event("started");
+    assert_eq!(place.json(&["status"])["settings"]["limits.dials"], 3);
+    write("limits.dials = 4");
+    assert_eq!(place.ask(&["reload"]).code, Some(0));
+    assert_eq!(place.json(&["status"])["settings"]["limits.dials"], 4);
+    // What is wrong is named, and changes nothing.
+    write("limits.dails = 5");
+    let wrong = place.ask(&["reload"]);
+    assert_eq!(wrong.code, Some(2));
+    for part in ["limits.dials", file.to_str().unwrap()] {
+        assert!(wrong.stderr.contains(part), "{part:?} is not in {}", wrong.stderr);
+    }
+    assert_eq!(place.json(&["status"])["settings"]["limits.dials"], 4);
+}
+
+#[test]
 fn a_node_without_a_settings_file_refuses_to_reload() {
     let (place, network) = (Place::new(), Network::start());
     let asked = network.join(&["--json", "--control", place.text()]);

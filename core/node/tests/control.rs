@@ -253,6 +253,23 @@ async fn whoever_does_not_take_the_answer_does_not_hold_up_the_closing() {
 }
 
 #[tokio::test]
+async fn the_settings_file_is_read_again() {
+    let place = Place::new();
+    let file = place.folder.path().join("settings.toml");
+    fs::write(&file, "limits.dials = 3").unwrap();
+    let node = start(listening().settings_file(&file).set("control", place.text())).await;
+    fs::write(&file, "limits.dials = 4").unwrap();
+    let answer = ask(&place.path, json!({ "request": "reload" })).await;
+    assert_eq!(answer, json!({ "ok": null }));
+    assert_eq!(node.status().settings["limits.dials"], 4);
+    fs::write(&file, "limits.dials = 0").unwrap();
+    let answer = ask(&place.path, json!({ "request": "reload" })).await;
+    assert_eq!(code(&answer), "SETTINGS");
+    assert_eq!(node.status().settings["limits.dials"], 4);
+    within(node.close()).await;
+}
+
+#[tokio::test]
 async fn a_node_without_a_settings_file_has_nothing_to_reload() {
     let place = Place::new();
     let node = place.node().await;

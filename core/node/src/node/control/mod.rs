@@ -23,7 +23,7 @@ use tokio::{
 
 use self::request::Request;
 pub(super) use self::socket::Socket;
-use super::inner::Inner;
+use super::{inner::Inner, layers::Change};
 use crate::event::Event;
 
 /// Connections at once; others wait in the kernel's queue.
@@ -95,10 +95,7 @@ impl Inner {
         match request {
             Request::Status => request::document(&self.status()),
             Request::Explain { target } => request::document(&self.explain(&target.parse()?)),
-            Request::Reload => Err(Error::new(
-                ErrorKind::Settings,
-                "this node was not started from a settings file, so there is nothing to read again",
-            )),
+            Request::Reload => self.update(Change::Reload).await.map(|()| serde_json::Value::Null),
         }
     }
 }
