@@ -70,6 +70,8 @@ struct Checker {
     listeners: BTreeSet<Address>,
     mirrors: BTreeSet<Address>,
     subjects: BTreeSet<SubjectKey>,
+    /// How many addresses were told of as unreachable.
+    told: u64,
 }
 
 impl Checker {
@@ -83,6 +85,7 @@ impl Checker {
             listeners: BTreeSet::new(),
             mirrors: BTreeSet::new(),
             subjects: BTreeSet::new(),
+            told: 0,
         }
     }
 
@@ -130,10 +133,33 @@ impl Checker {
         self.book.handle_dial_ended(dial, outcome, self.now);
     }
 
+    /// The dials; what is told is checked.
+    fn drain(&mut self) -> Vec<Asked> {
+        let mut dials = Vec::new();
+        while let Some(output) = self.book.poll_output() {
+            match output {
+                Output::Dial { dial, address, subjects, patience } => {
+                    dials.push(Asked { dial, address, subjects, patience });
+                }
+                Output::Offer { .. } => {}
+                Output::Unreachable { address, subjects, attempts, .. } => {
+                    self.told += 1;
+                    assert!(self.book.known(address).is_some() && attempts > 0);
+                    assert!(
+                        !subjects.is_empty()
+                            && subjects.iter().all(|it| self.subjects.contains(it))
+                    );
+                }
+            }
+        }
+        let most = 16 + self.now.as_micros() / 5_000_000;
+        assert!(self.told <= most, "{} were told by {:?}", self.told, self.now);
+        dials
+    }
+
     fn check(&mut self) {
         self.book.handle_timeout(self.now);
-        let (dials, _) = drain(&mut self.book);
-        for asked in dials {
+        for asked in self.drain() {
             assert!(self.named.insert(asked.dial), "a dial's number was used twice");
             // An address can become this node's own after the program asked for it.
             let wished = self.wishes.contains(&asked.dial);
