@@ -25,6 +25,8 @@ pub(super) struct Ports {
     runtime: Handle,
     /// As many as the settings name, now or while connections of earlier ones live, and two.
     open: Mutex<Vec<OpenPort>>,
+    /// Held while a port to dial from is opened.
+    opening: Mutex<()>,
     /// Each task that is closing a port holds a receiver.
     closing: watch::Sender<()>,
 }
@@ -63,7 +65,13 @@ pub(super) enum Purpose {
 
 impl Ports {
     pub(super) fn new(configs: QuicConfigs, runtime: Handle) -> Self {
-        Self { configs, runtime, open: Mutex::default(), closing: watch::channel(()).0 }
+        Self {
+            configs,
+            runtime,
+            open: Mutex::default(),
+            opening: Mutex::default(),
+            closing: watch::channel(()).0,
+        }
     }
 
     /// All that are open, for status.
@@ -198,6 +206,11 @@ impl Inner {
 
     /// The port to dial an address from.
     pub(super) fn port_towards(self: &Arc<Self>, destination: SocketAddr) -> io::Result<OpenPort> {
+        if let Some(port) = self.ports.towards(destination) {
+            return Ok(port);
+        }
+        // Two dials that need the same port at once share it.
+        let _turn = self.ports.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(port) = self.ports.towards(destination) {
             return Ok(port);
         }
