@@ -97,3 +97,19 @@ impl ConnectionIdGenerator for ConnectionIds {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use p2pchan_proto::datagram::{Class, classify};
+
+    use super::*;
+
+    #[test]
+    fn no_connection_id_makes_a_packet_look_like_a_message_of_a_dht() {
+        for _ in 0..10_000 {
+            let id = ConnectionIds.generate_cid();
+            // The header that looks most like it, and any end.
+            assert_eq!(classify(&[b"d", &id[..], b"e"].concat()), Class::Quic);
+        }
+    }
+}
