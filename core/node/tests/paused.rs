@@ -11,7 +11,7 @@ mod common;
 use std::{net::TcpListener, sync::Arc};
 
 use common::{
-    TOPIC, alone, descriptors, event, exchange, listening, meet, node,
+    TOPIC, alone, descriptors, deserted, event, exchange, listening, meet, node,
     peer::Peer,
     recorder::{Asked, Recorder},
     start, until, within,
@@ -75,6 +75,60 @@ fn while_a_node_is_paused_it_has_no_socket() {
         within(node.close()).await;
         testnet.close().await;
     });
+}
+
+#[test]
+fn a_port_that_was_only_dialled_from_is_closed_by_a_pause() {
+    alone(async {
+        let near = start(Node::builder().set("listen", "quic://127.0.0.1:0")).await;
+        let before = descriptors();
+        let far = start(Node::builder()).await;
+        let remotes = meet(&near, &far, near.addresses()[0]).await;
+        assert!(descriptors() > before);
+        set_paused(&far, true).await;
+        assert_eq!(descriptors(), before);
+        drop(remotes);
+    });
+}
+
+/// Finds the same address again and again.
+struct Finder(Address);
+
+impl DiscoveryService for Finder {
+    fn name(&self) -> &str {
+        "finder"
+    }
+
+    fn look_up<'a>(&'a self, _: &'a Topic, found: &'a Found) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async {
+            found.address(self.0);
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_fall_due_in_a_pause_are_dialled_after_it() {
+    let address = deserted();
+    let awake = start(Node::builder().discovery(Finder(address))).await;
+    let asleep = start(Node::builder().discovery(Finder(address))).await;
+    let mut events = [asleep.events(), awake.events()];
+    let failed = |event: &Event| matches!(event, Event::DialFailed { .. }).then_some(());
+    event(&mut events[0], failed).await;
+    set_paused(&asleep, true).await;
+    // Another node's waits are as long, but for some jitter.
+    for _ in 0..3 {
+        event(&mut events[1], failed).await;
+    }
+    event(&mut events[0], |event| matches!(event, Event::Paused).then_some(())).await;
+    set_paused(&asleep, false).await;
+    let next = |event: &Event| match event {
+        Event::Dialling { .. } => Some("dialling"),
+        Event::Resumed => Some("resumed"),
+        _ => None,
+    };
+    assert_eq!(event(&mut events[0], next).await, "resumed");
+    assert_eq!(event(&mut events[0], next).await, "dialling");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use std::{
 };
 
 use common::{
-    event, exchange,
+    deserted, event, exchange,
     flood::{assert_whole, flood},
     listening, meet, node, pair_of,
     recorder::{Asked, Recorder},
@@ -234,13 +234,24 @@ async fn a_listener_that_goes_frees_its_port_and_keeps_its_remotes() {
 
 #[tokio::test]
 async fn seeds_that_come_with_an_update_are_dialled_and_those_that_go_are_not() {
-    let (near, other) = (node().await, node().await);
+    let near = node().await;
     let far = start(Node::builder()).await;
-    let seed = |node: &Node| change("discovery.seeds", node.addresses()[0].to_string());
-    far.update(seed(&near)).await.unwrap();
+    let seed = |address: Address| change("discovery.seeds", address.to_string());
+    far.update(seed(near.addresses()[0])).await.unwrap();
     assert_eq!(within(far.next_remote()).await.unwrap().peer(), near.id());
-    far.update(seed(&other)).await.unwrap();
-    assert_eq!(within(far.next_remote()).await.unwrap().peer(), other.id());
+    let (first, second) = (deserted(), deserted());
+    let mut events = far.events();
+    far.update(seed(first)).await.unwrap();
+    let failed = |event: &Event| match event {
+        Event::DialFailed { address, .. } => Some(*address),
+        _ => None,
+    };
+    assert_eq!(event(&mut events, failed).await, first);
+    far.update(seed(second)).await.unwrap();
+    // The first would have been tried again before the second is for the third time.
+    for _ in 0..3 {
+        assert_eq!(event(&mut events, failed).await, second);
+    }
     far.update(change("discovery.seeds", Value::Null)).await.unwrap();
     let mut events = far.events();
     far.discover_topic([9; 32]).unwrap();

@@ -66,6 +66,12 @@ pub(crate) async fn node() -> Node {
     start(listening()).await
 }
 
+/// An address at which nobody listens.
+pub(crate) fn deserted() -> Address {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    Address::tcp(listener.local_addr().unwrap())
+}
+
 /// Two nodes, and each one's remote to the other: the first accepts, the second dials.
 pub(crate) struct Pair {
     pub(crate) to_far: Remote,
