@@ -18,7 +18,7 @@ use common::{
     udp::{LOOPBACK, Nat, initials},
     until, within,
 };
-use p2pchan::{Address, Event, Node};
+use p2pchan::{Address, ErrorKind, Event, Node};
 
 async fn over_quic() -> Node {
     start(Node::builder().set("listen", "quic://127.0.0.1:0")).await
@@ -131,6 +131,21 @@ async fn a_peer_whose_nat_forgets_it_keeps_its_remote_and_loses_nothing() {
     exchange(&mut here, &mut there).await;
 }
 
+#[tokio::test]
+async fn a_peer_that_falls_silent_over_quic_is_noticed_on_both_sides_with_a_reason() {
+    let quick = |builder: p2pchan::Builder| builder.set("timeouts.ping", "1s");
+    let near = start(quick(Node::builder().set("listen", "quic://127.0.0.1:0"))).await;
+    let far = start(quick(Node::builder())).await;
+    let nat = Nat::to(near.addresses()[0]).await;
+    let (mut here, mut there) = meet(&near, &far, nat.address).await;
+    exchange(&mut here, &mut there).await;
+    drop(nat);
+    for remote in [&mut here, &mut there] {
+        let error = within(remote.recv()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    }
+}
+
 /// What takes everything and is silent, for as long as it is held.
 #[expect(dead_code, reason = "sockets that nobody reads")]
 enum Silent {
@@ -187,6 +202,14 @@ fn the_transport_that_loses_a_race_leaves_no_trace_on_either_side() {
             let any = Address::any(near.addresses()[0].socket);
             let (mut to_far, mut to_near) = meet(&near, &far, any).await;
             exchange(&mut to_far, &mut to_near).await;
+            until("one connection is open and none is half open", || {
+                [&near, &far].into_iter().all(|node| {
+                    let status = node.status();
+                    let dials = status.limits.dials.used;
+                    (status.links.len(), status.limits.unproven.used, dials) == (1, 0, 0)
+                })
+            })
+            .await;
             event(&mut events.0, |event| matches!(event, Event::RemoteOpened { .. }).then_some(()))
                 .await;
             event(&mut events.1, |event| matches!(event, Event::RemoteOpened { .. }).then_some(()))
