@@ -13,7 +13,7 @@ use std::net::{TcpListener, UdpSocket};
 use common::{
     alone, descriptors, listening, meet, peer::Peer, start, tasks, threads, until, within,
 };
-use p2pchan::{Event, Node, Testnet};
+use p2pchan::{Changes, Event, Node, Testnet, Value};
 use tokio::net::TcpStream;
 
 #[test]
@@ -67,6 +67,39 @@ fn closing_a_node_with_a_dht_client_gives_back_its_thread_and_its_port() {
         // The system lists a thread for a moment after its end.
         until("the client's thread is gone", || threads() == before.1).await;
         until("the watchers of its queries have noticed", || tasks() == before.2).await;
+        testnet.close().await;
+    });
+}
+
+#[test]
+fn updates_leave_nothing_of_what_they_closed() {
+    alone(async {
+        let testnet = Testnet::builder(2).start().await.unwrap();
+        let bootstrap = testnet.bootstrap()[0].to_string();
+        // Dials by QUIC would open a port to leave from, which stays.
+        let node = start(listening().set("transports", "tcp")).await;
+        let before = (descriptors(), threads(), tasks());
+        for round in 0..5 {
+            let mut changes = Changes::new();
+            changes
+                .set("listen", format!("127.0.0.{}:0", round + 2))
+                .set("subjects", format!("subject {round}"))
+                .set("discovery.seeds", "127.0.0.1:1")
+                .set("discovery.bittorrent.bootstrap", &*bootstrap)
+                .set("discovery.bittorrent.address", "127.0.0.1");
+            within(node.update(changes)).await.unwrap();
+            assert!(descriptors() > before.0);
+        }
+        let mut changes = Changes::new();
+        changes.set("subjects", Value::Null).set("discovery.seeds", Value::Null);
+        changes.set("discovery.bittorrent.bootstrap", Value::Null);
+        changes.set("discovery.bittorrent.address", Value::Null);
+        changes.set("listen", "tcp://127.0.0.1:0");
+        within(node.update(changes)).await.unwrap();
+        assert_eq!(descriptors(), before.0);
+        until("the client's threads are gone", || threads() == before.1).await;
+        until("tasks that were told to end have ended", || tasks() == before.2).await;
+        within(node.close()).await;
         testnet.close().await;
     });
 }

@@ -18,7 +18,7 @@ use common::{
     flood::{assert_whole, flood},
     listening, meet, node, pair_of,
     recorder::{Asked, Recorder},
-    start, still_healthy, within,
+    start, still_healthy, until, within,
 };
 use p2pchan::{
     Address, BoxFuture, Changes, DiscoveryService, Error, ErrorKind, Event, Found, Node, Topic,
@@ -39,6 +39,10 @@ fn change(key: &str, value: impl Into<Value>) -> Changes {
 
 fn on_tcp() -> p2pchan::Builder {
     Node::builder().set("listen", "tcp://127.0.0.1:0")
+}
+
+fn on_quic() -> p2pchan::Builder {
+    Node::builder().set("listen", "quic://127.0.0.1:0")
 }
 
 /// What must be as it was after an update that failed.
@@ -230,6 +234,39 @@ async fn a_listener_that_goes_frees_its_port_and_keeps_its_remotes() {
     assert!(TcpStream::connect(old.socket).await.is_err());
     exchange(&mut pair.to_far, &mut pair.to_near).await;
     still_healthy(near).await;
+}
+
+#[tokio::test]
+async fn a_quic_port_that_goes_stays_for_its_remotes_and_for_nobody_else() {
+    let mut pair = pair_of(on_quic(), Node::builder()).await;
+    let [near, _far] = &pair.nodes;
+    let old = near.addresses()[0];
+    near.update(change("listen", Value::Null)).await.unwrap();
+    assert_eq!(near.addresses(), []);
+    exchange(&mut pair.to_far, &mut pair.to_near).await;
+    let stranger = start(Node::builder().set("timeouts.dial", "1s")).await;
+    assert!(within(stranger.connect(old)).await.is_err());
+    // Named again, it is the same port, and the remotes do not notice.
+    near.update(change("listen", old.to_string())).await.unwrap();
+    assert_eq!(near.addresses(), [old]);
+    still_healthy(near).await;
+    exchange(&mut pair.to_far, &mut pair.to_near).await;
+    near.update(change("listen", Value::Null)).await.unwrap();
+    drop(pair.to_near);
+    pair.nodes[1].close().await;
+    until("the port is free", || UdpSocket::bind(old.socket).is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_quic_port_without_remotes_is_free_once_the_update_is_made() {
+    let node = start(on_quic()).await;
+    let old = node.addresses()[0];
+    node.update(change("listen", "quic://127.0.0.2:0")).await.unwrap();
+    UdpSocket::bind(old.socket).unwrap();
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let listen = format!("quic://{}", taken.local_addr().unwrap());
+    assert_refused(&node, change("listen", &*listen), ErrorKind::Io, &["listen", &listen]).await;
+    still_healthy(&node).await;
 }
 
 #[tokio::test]
