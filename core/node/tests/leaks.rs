@@ -1,4 +1,5 @@
-//! What is left of a node that has closed: nothing.
+//! What is left of a node that has closed, of what an update has closed, and of a node that is paused:
+//! nothing.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,9 +12,10 @@ mod common;
 use std::net::{TcpListener, UdpSocket};
 
 use common::{
-    alone, descriptors, listening, meet, peer::Peer, start, tasks, threads, until, within,
+    alone, descriptors, event, listening, meet, node, peer::Peer, start, tasks, threads, until,
+    within,
 };
-use p2pchan::{Changes, Event, Node, Testnet, Value};
+use p2pchan::{Address, Changes, Event, Node, Testnet, Value};
 use tokio::net::TcpStream;
 
 #[test]
@@ -54,7 +56,7 @@ fn closing_a_node_with_a_dht_client_gives_back_its_thread_and_its_port() {
         )
         .await;
         let mut events = node.events();
-        let opened = common::event(&mut events, |event| match event {
+        let opened = event(&mut events, |event| match event {
             Event::Opened { socket, .. } => Some(socket.clone()),
             _ => None,
         })
@@ -101,5 +103,72 @@ fn updates_leave_nothing_of_what_they_closed() {
         until("tasks that were told to end have ended", || tasks() == before.2).await;
         within(node.close()).await;
         testnet.close().await;
+    });
+}
+
+async fn set_paused(node: &Node, paused: bool) {
+    let changes: Changes = [("paused", paused)].into_iter().collect();
+    within(node.update(changes)).await.unwrap();
+}
+
+#[test]
+fn while_a_node_is_paused_it_has_no_socket() {
+    alone(async {
+        let testnet = Testnet::builder(2).start().await.unwrap();
+        let peer = node().await;
+        let before = descriptors();
+        let builder = listening()
+            .set("paused", "true")
+            .set("discovery.seeds", peer.addresses()[0].to_string())
+            .set("discovery.bittorrent.bootstrap", testnet.bootstrap()[0].to_string())
+            .set("discovery.bittorrent.address", "127.0.0.1");
+        let node = start(builder).await;
+        assert_eq!((descriptors(), node.addresses()), (before, vec![]));
+        for transport in ["tcp", "quic"] {
+            set_paused(&node, false).await;
+            // One connection of each side's, one that is half-way, and one that nobody answers.
+            let changes = [("transports", transport)].into_iter().collect();
+            node.update(changes).await.unwrap();
+            let remote = within(node.next_remote()).await.unwrap();
+            assert_eq!(remote.peer(), peer.id());
+            let unproven = Peer::dial(node.addresses()[0], [1; 32]).await;
+            let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+            let silent_at = Address::tcp(silent.local_addr().unwrap());
+            let dialling = tokio::spawn({
+                let node = node.clone();
+                async move { node.connect(silent_at).await.map(drop) }
+            });
+            let mut events = node.events();
+            event(&mut events, |event| matches!(event, Event::Opened { .. }).then_some(())).await;
+            set_paused(&node, true).await;
+            drop((remote, unproven, silent));
+            let _ = within(dialling).await.unwrap();
+            // The peer's side of the connections is in the same process.
+            until("only the sockets of others are open", || descriptors() == before).await;
+            assert_eq!(node.addresses(), []);
+        }
+        within(peer.close()).await;
+        let before = descriptors();
+        set_paused(&node, false).await;
+        assert!(descriptors() > before);
+        set_paused(&node, true).await;
+        // At once, where nobody else has any.
+        assert_eq!(descriptors(), before);
+        within(node.close()).await;
+        testnet.close().await;
+    });
+}
+
+#[test]
+fn a_port_that_was_only_dialled_from_is_closed_by_a_pause() {
+    alone(async {
+        let near = start(Node::builder().set("listen", "quic://127.0.0.1:0")).await;
+        let before = descriptors();
+        let far = start(Node::builder()).await;
+        let remotes = meet(&near, &far, near.addresses()[0]).await;
+        assert!(descriptors() > before);
+        set_paused(&far, true).await;
+        assert_eq!(descriptors(), before);
+        drop(remotes);
     });
 }

@@ -11,14 +11,13 @@ mod common;
 use std::{net::TcpListener, sync::Arc};
 
 use common::{
-    TOPIC, alone, descriptors, deserted, event, exchange, listening, meet, node,
-    peer::Peer,
+    TOPIC, deserted, event, exchange, listening, meet, node,
     recorder::{Asked, Recorder},
-    start, until, within,
+    start, within,
 };
 use p2pchan::{
     Address, BoxFuture, Changes, CloseCode, DiscoveryService, Error, ErrorKind, Event, Found, Node,
-    Reason, Testnet, Topic,
+    Reason, Topic,
 };
 use tokio::sync::watch;
 
@@ -28,67 +27,6 @@ fn change(key: &str, value: impl Into<p2pchan::Value>) -> Changes {
 
 async fn set_paused(node: &Node, paused: bool) {
     within(node.update(change("paused", paused))).await.unwrap();
-}
-
-#[test]
-fn while_a_node_is_paused_it_has_no_socket() {
-    alone(async {
-        let testnet = Testnet::builder(2).start().await.unwrap();
-        let peer = node().await;
-        let before = descriptors();
-        let builder = listening()
-            .set("paused", "true")
-            .set("discovery.seeds", peer.addresses()[0].to_string())
-            .set("discovery.bittorrent.bootstrap", testnet.bootstrap()[0].to_string())
-            .set("discovery.bittorrent.address", "127.0.0.1");
-        let node = start(builder).await;
-        assert_eq!((descriptors(), node.addresses()), (before, vec![]));
-        for transport in ["tcp", "quic"] {
-            set_paused(&node, false).await;
-            // One connection of each side's, one that is half-way, and one that nobody answers.
-            node.update(change("transports", transport)).await.unwrap();
-            let remote = within(node.next_remote()).await.unwrap();
-            assert_eq!(remote.peer(), peer.id());
-            let unproven = Peer::dial(node.addresses()[0], [1; 32]).await;
-            let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-            let silent_at = Address::tcp(silent.local_addr().unwrap());
-            let dialling = tokio::spawn({
-                let node = node.clone();
-                async move { node.connect(silent_at).await.map(drop) }
-            });
-            let mut events = node.events();
-            event(&mut events, |event| matches!(event, Event::Opened { .. }).then_some(())).await;
-            set_paused(&node, true).await;
-            drop((remote, unproven, silent));
-            let _ = within(dialling).await.unwrap();
-            // The peer's side of the connections is in the same process.
-            until("only the sockets of others are open", || descriptors() == before).await;
-            assert_eq!(node.addresses(), []);
-        }
-        within(peer.close()).await;
-        let before = descriptors();
-        set_paused(&node, false).await;
-        assert!(descriptors() > before);
-        set_paused(&node, true).await;
-        // At once, where nobody else has any.
-        assert_eq!(descriptors(), before);
-        within(node.close()).await;
-        testnet.close().await;
-    });
-}
-
-#[test]
-fn a_port_that_was_only_dialled_from_is_closed_by_a_pause() {
-    alone(async {
-        let near = start(Node::builder().set("listen", "quic://127.0.0.1:0")).await;
-        let before = descriptors();
-        let far = start(Node::builder()).await;
-        let remotes = meet(&near, &far, near.addresses()[0]).await;
-        assert!(descriptors() > before);
-        set_paused(&far, true).await;
-        assert_eq!(descriptors(), before);
-        drop(remotes);
-    });
 }
 
 /// Finds the same address again and again.
