@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use quinn::{Connection, ReadError, RecvStream, SendStream, StoppedError, VarInt};
@@ -32,6 +32,22 @@ impl QuicPipe {
     pub(super) fn new(connection: Connection, (send, receive): (SendStream, RecvStream)) -> Self {
         let outgoing = Vec::new();
         Self { connection, send, receive, outgoing, taken: 0, delivered: None }
+    }
+}
+
+impl QuicPipe {
+    /// How much the engine takes now. What it does not take is for [`Pipe::poll_flush`], which also
+    /// waits for room.
+    fn offer(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut taken = 0;
+        let mut nobody = Context::from_waker(Waker::noop());
+        while taken < bytes.len() {
+            match Pin::new(&mut self.send).poll_write(&mut nobody, &bytes[taken..]) {
+                Poll::Ready(written) => taken += written?,
+                Poll::Pending => break,
+            }
+        }
+        Ok(taken)
     }
 }
 
@@ -73,7 +89,9 @@ impl Pipe for QuicPipe {
     }
 
     fn seal(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.outgoing.extend_from_slice(bytes);
+        // Mostly the engine takes all of it at once, and nothing is copied twice.
+        let taken = if self.outgoing.is_empty() { self.offer(bytes)? } else { 0 };
+        self.outgoing.extend_from_slice(&bytes[taken..]);
         Ok(())
     }
 
