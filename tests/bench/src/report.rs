@@ -38,13 +38,13 @@ pub(crate) fn table(measured: &Measured) {
     println!("\n{}", case.title());
     let systems: Vec<System> = [case.reference].into_iter().chain(case.beside.clone()).collect();
     let references = case.references();
-    let values = systems.iter().map(|system| format!("{:>12}", spelt(system)));
+    let values = systems.iter().map(|system| format!("{:>13}", spelt(system)));
     let ratios = references
         .iter()
         .map(|to| format!("{:>26}", format!("{}/{}", spelt(&case.ours()), spelt(to))));
     println!("  {:<32}{}", "", values.chain(ratios).collect::<String>());
     for figure in measured.figures() {
-        let value = |system: &System| number(measured.median_of(*system, figure));
+        let value = |system: &System| format!(" {}", number(measured.median_of(*system, figure)));
         let values = systems.iter().map(value);
         let ratios = references.iter().map(|to| ratio(measured, figure, *to));
         println!("  {:<32}{}", label(figure), values.chain(ratios).collect::<String>());
