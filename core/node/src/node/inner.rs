@@ -52,8 +52,6 @@ use crate::{
 
 /// How much longer than `timeouts.close` closing may take: saying goodbye, and one turn of each task.
 const CLOSING: Duration = Duration::from_secs(3);
-/// QUIC forgets a peer after this many times `timeouts.ping`: later than PINGs give up, who say why.
-const SILENT_PINGS: u32 = 3;
 
 pub(super) struct Inner {
     pub(super) id: PeerId,
@@ -160,8 +158,7 @@ impl Inner {
             searches: Searches::default(),
             gone: Traffic::default(),
         };
-        let silence = settings.timeouts.ping * SILENT_PINGS;
-        let quic = QuicConfigs::new(&tls, silence)?;
+        let quic = QuicConfigs::new(&tls)?;
         Ok(Arc::new(Self {
             id,
             ports: Ports::new(quic, runtime.clone()),

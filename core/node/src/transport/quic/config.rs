@@ -19,6 +19,9 @@ use crate::transport::TlsConfigs;
 const WINDOW: u32 = 6 << 20;
 /// The same for what is sent and not acknowledged yet: the engine keeps a copy of it.
 const SEND_WINDOW: u64 = 6 << 20;
+/// After a silence of this length the engine forgets a peer. The session's PINGs give it up long before,
+/// at the longest `timeouts.ping` too, and say why.
+const SILENCE: Duration = Duration::from_secs(30 * 60);
 /// Incoming connections that wait to be looked at, and bytes that each may send meanwhile: the rest of
 /// a first flight.
 const MOST_INCOMING: usize = 128;
@@ -32,9 +35,7 @@ pub(crate) struct QuicConfigs {
 }
 
 impl QuicConfigs {
-    /// `silence` is how long a peer may say nothing before its connection is forgotten; the session's
-    /// PINGs give up earlier and say why.
-    pub(crate) fn new(tls: &TlsConfigs, silence: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(tls: &TlsConfigs) -> Result<Self, Error> {
         let internal = |error: &dyn std::fmt::Display| {
             Error::new(ErrorKind::Internal, format!("QUIC: {error}"))
         };
@@ -42,7 +43,7 @@ impl QuicConfigs {
             QuicClientConfig::try_from(tls.client.clone()).map_err(|error| internal(&error))?;
         let server =
             QuicServerConfig::try_from(tls.server.clone()).map_err(|error| internal(&error))?;
-        let silence = IdleTimeout::try_from(silence).map_err(|error| internal(&error))?;
+        let silence = IdleTimeout::try_from(SILENCE).map_err(|error| internal(&error))?;
         let mut client = ClientConfig::new(Arc::new(client));
         client.transport_config(Arc::new(transport(silence, 0)));
         let mut server = ServerConfig::with_crypto(Arc::new(server));

@@ -32,7 +32,7 @@ struct End {
 impl End {
     fn start() -> Self {
         let identity = Identity::fresh().unwrap();
-        let configs = QuicConfigs::new(&TlsConfigs::new(&identity).unwrap(), PATIENCE).unwrap();
+        let configs = QuicConfigs::new(&TlsConfigs::new(&identity).unwrap()).unwrap();
         let ((own_sender, own), (krpc_sender, krpc)) = (queue(), queue());
         let queues = Queues { own: Some(own_sender), krpc: Some(krpc_sender) };
         let port = Port::new(bind(ANY_PORT).unwrap(), queues).unwrap();
