@@ -16,7 +16,7 @@ use std::{
     path::Path,
 };
 
-use common::{event, listening, node, within};
+use common::{event, listening, node, own_ip, within};
 use p2pchan::{Builder, Error, ErrorKind, Event, Node, Value};
 
 async fn refused(builder: Builder) -> Error {
@@ -87,7 +87,7 @@ async fn the_first_free_port_of_a_range_is_taken_and_a_full_range_is_named() {
     let taken = first.local_addr().unwrap().port();
     let next = second.local_addr().unwrap().port();
     drop(second);
-    let range = format!("127.0.0.1:{taken}~{next}");
+    let range = format!("{}:{taken}~{next}", own_ip());
     let node = Node::builder().set("listen", range.as_str()).start().await.unwrap();
     assert_eq!(node.addresses()[0].socket.port(), next);
     assert_refused(Node::builder().set("listen", range.as_str()), ErrorKind::Io, &[&range]).await;
@@ -95,9 +95,9 @@ async fn the_first_free_port_of_a_range_is_taken_and_a_full_range_is_named() {
 
 fn neighbours() -> (TcpListener, TcpListener) {
     loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let first = TcpListener::bind((own_ip(), 0)).unwrap();
         let port = first.local_addr().unwrap().port();
-        let next = port.checked_add(1).map(|next| TcpListener::bind(("127.0.0.1", next)));
+        let next = port.checked_add(1).map(|next| TcpListener::bind((own_ip(), next)));
         if let Some(Ok(second)) = next {
             return (first, second);
         }

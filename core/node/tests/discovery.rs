@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use common::{TOPIC, event, exchange, listening, meet, node, rest, start, until, within};
+use common::{TOPIC, event, exchange, listening, meet, node, own_ip, rest, start, until, within};
 use p2pchan::{
     Address, BoxFuture, Builder, DiscoveryService, Error, ErrorKind, Event, Found, Node, Testnet,
     Topic,
@@ -54,8 +54,7 @@ async fn two_nodes_find_each_other_through_a_dht() {
 
 #[tokio::test]
 async fn a_bootstrap_that_is_down_at_the_start_and_comes_up_later_is_used_then() {
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let bootstrap = SocketAddr::from(([127, 0, 0, 1], port));
+    let bootstrap = std::net::UdpSocket::bind((own_ip(), 0)).unwrap().local_addr().unwrap();
     let (left, right) =
         (in_dht(bootstrap).start().await.unwrap(), in_dht(bootstrap).start().await.unwrap());
     let mut events = left.events();
@@ -68,8 +67,9 @@ async fn a_bootstrap_that_is_down_at_the_start_and_comes_up_later_is_used_then()
         _ => None,
     })
     .await;
-    assert!(error.message().contains(&port.to_string()), "{error}");
-    let testnet = Testnet::builder(3).port(port).start().await.unwrap();
+    assert!(error.message().contains(&bootstrap.port().to_string()), "{error}");
+    let testnet =
+        Testnet::builder(3).address(own_ip()).port(bootstrap.port()).start().await.unwrap();
     within(flushed.flushed()).await.unwrap();
     let (here, there) =
         within(async { tokio::join!(left.next_remote(), right.next_remote()) }).await;
@@ -339,15 +339,13 @@ async fn a_failing_service_is_reported_and_asked_again() {
 
 #[tokio::test]
 async fn a_seed_that_comes_up_later_is_found_then() {
-    let (port, seed) = {
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        (taken.local_addr().unwrap().port(), taken.local_addr().unwrap().to_string())
-    };
+    let taken = std::net::TcpListener::bind((own_ip(), 0)).unwrap();
+    let seed = taken.local_addr().unwrap().to_string();
+    drop(taken);
     let node = start(Node::builder().set("discovery.seeds", seed.as_str())).await;
     let mut events = node.events();
     event(&mut events, |event| matches!(event, Event::DialFailed { .. }).then_some(())).await;
-    let listen = format!("127.0.0.1:{port}");
-    let late = start(Node::builder().set("listen", listen.as_str())).await;
+    let late = start(Node::builder().set("listen", seed.as_str())).await;
     assert_eq!(within(node.next_remote()).await.unwrap().peer(), late.id());
 }
 

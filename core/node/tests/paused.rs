@@ -11,7 +11,7 @@ mod common;
 use std::{net::TcpListener, sync::Arc};
 
 use common::{
-    TOPIC, deserted, event, exchange, listening, meet, node,
+    TOPIC, deserted, event, exchange, listening, meet, node, own_ip,
     recorder::{Asked, Recorder},
     start, within,
 };
@@ -149,7 +149,7 @@ async fn announcements_are_taken_back_and_made_again() {
 #[tokio::test]
 async fn what_changes_while_a_node_is_paused_is_opened_afterwards() {
     let node = start(listening().set("paused", true)).await;
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind((own_ip(), 0)).unwrap();
     let address = format!("tcp://{}", taken.local_addr().unwrap());
     node.update(change("listen", &*address)).await.unwrap();
     assert_eq!(node.addresses(), []);

@@ -10,13 +10,14 @@
 mod common;
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
 
 use common::{TOPIC, event, exchange, rest, until, within};
 use p2pchan::{
-    Address, BoxFuture, DiscoveryService, Error, ErrorKind, Event, Found, Node, PeerId, Topic,
+    Address, BoxFuture, Changes, DiscoveryService, Error, ErrorKind, Event, Found, Node, PeerId,
+    Topic,
 };
 
 fn opened(events: &[Event]) -> Vec<PeerId> {
@@ -59,7 +60,7 @@ async fn two_nodes_that_connect_to_each_other_at_once_have_one_connection() {
 
 /// Finds one address, again and again.
 struct Echo {
-    address: Address,
+    address: Arc<OnceLock<Address>>,
     look_ups: Arc<AtomicUsize>,
 }
 
@@ -69,7 +70,7 @@ impl DiscoveryService for Echo {
     }
 
     fn look_up<'a>(&'a self, _: &'a Topic, found: &'a Found) -> BoxFuture<'a, Result<(), Error>> {
-        found.address(self.address);
+        found.address(*self.address.get().unwrap());
         self.look_ups.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Ok(()) })
     }
@@ -78,19 +79,20 @@ impl DiscoveryService for Echo {
 #[tokio::test]
 async fn a_node_that_finds_itself_dials_itself_once_and_raises_nothing() {
     // A wildcard listener is reached at addresses that the node does not know to be its own.
-    let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
-    drop(taken);
-    let address = Address::any(([127, 0, 0, 1], port).into());
+    let itself = Arc::new(OnceLock::new());
     let look_ups = Arc::new(AtomicUsize::new(0));
     let node = Node::builder()
-        .set("listen", format!("0.0.0.0:{port}").as_str())
-        .set("discovery.seeds", address.socket.to_string().as_str())
+        .set("listen", "0.0.0.0:0")
         .set("discovery.lookup_interval_alone", "100ms~100ms")
-        .discovery(Echo { address, look_ups: look_ups.clone() })
+        .discovery(Echo { address: itself.clone(), look_ups: look_ups.clone() })
         .start()
         .await
         .unwrap();
+    let port = node.addresses()[0].socket.port();
+    let address = Address::any(([127, 0, 0, 1], port).into());
+    itself.set(address).unwrap();
+    let seeds = Changes::from_iter([("discovery.seeds", address.socket.to_string())]);
+    node.update(seeds).await.unwrap();
     let mut events = node.events();
     node.discover_topic(TOPIC).unwrap();
     let dials = |event: &Event| matches!(event, Event::Dialling { .. });

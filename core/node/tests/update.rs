@@ -16,7 +16,7 @@ use std::{
 use common::{
     deserted, event, exchange,
     flood::{assert_whole, flood},
-    listening, meet, node, pair_of,
+    listening, meet, node, own_ip, pair_of,
     recorder::{Asked, Recorder},
     start, still_healthy, until, within,
 };
@@ -105,7 +105,7 @@ async fn a_port_in_use_leaves_the_old_listeners_open_and_names_the_key() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken_at = taken.local_addr().unwrap().to_string();
     // The old one is closed first, and comes back; one that could be opened is closed again.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind((own_ip(), 0)).unwrap().local_addr().unwrap();
     let listen = [format!("tcp://{free}"), format!("tcp://{taken_at}")];
     let mut changes = change("listen", listen);
     changes.set("limits.dials", 3);

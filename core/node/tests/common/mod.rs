@@ -11,6 +11,7 @@ pub(crate) mod rendezvous;
 pub(crate) mod udp;
 
 use std::{
+    net::Ipv4Addr,
     panic,
     sync::{
         Mutex, Once, PoisonError,
@@ -49,6 +50,13 @@ pub(crate) const LISTEN: &str =
 
 const fn is_over_quic(module: &str) -> bool {
     matches!(module.as_bytes(), [b'o', b'v', b'e', b'r', b'_', b'q', b'u', b'i', b'c', ..])
+}
+
+/// A loopback address that only this process binds to. A port that it frees is still free when it is
+/// to be taken again: the other tests use, and dial from, 127.0.0.1.
+pub(crate) fn own_ip() -> Ipv4Addr {
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, a | 64, b, c)
 }
 
 /// Settings of a node that listens on loopback.
