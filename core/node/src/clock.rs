@@ -1,6 +1,7 @@
 //! The wall between the machines' time and the computer's.
 
 use std::{
+    future::pending,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -43,5 +44,13 @@ impl Clock {
 
     fn slept(&self) -> Duration {
         Duration::from_micros(self.slept.load(Ordering::Relaxed))
+    }
+}
+
+/// Waits for a moment; for ever if there is none.
+pub(crate) async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => pending().await,
     }
 }

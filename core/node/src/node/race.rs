@@ -20,9 +20,10 @@ use p2pchan_proto::{
     subject::SubjectKey,
     time::Time,
 };
-use tokio::{net::TcpStream, time};
+use tokio::net::TcpStream;
 
 use super::{dial::Failed, inner::Inner, ports::OpenPort, probes::Probing};
+use crate::clock::sleep_until;
 use crate::transport::{Pipe, Secured, TlsConfigs, tcp, tls::TlsPipe};
 
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -267,13 +268,6 @@ async fn run<T>(runner: &mut Option<Pending<T>>) -> T {
 async fn answered(probing: &mut Option<Probing>) -> std::net::SocketAddr {
     match probing {
         Some(probing) => probing.answered().await,
-        None => pending().await,
-    }
-}
-
-async fn sleep_until(due: Option<time::Instant>) {
-    match due {
-        Some(due) => time::sleep_until(due).await,
         None => pending().await,
     }
 }

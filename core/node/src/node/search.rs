@@ -17,6 +17,7 @@ use super::{
     subjects::Watched,
 };
 use crate::{
+    clock::sleep_until,
     discovery::{DiscoveryService, Found, Topic},
     event::Event,
 };
@@ -234,13 +235,6 @@ fn pace(settings: &Settings) -> Pace {
 async fn finished(running: &mut Option<(Action, Running)>) -> (Action, Result<(), Error>) {
     match running {
         Some((action, future)) => (*action, future.await),
-        None => pending().await,
-    }
-}
-
-async fn sleep_until(due: Option<time::Instant>) {
-    match due {
-        Some(due) => time::sleep_until(due).await,
         None => pending().await,
     }
 }
