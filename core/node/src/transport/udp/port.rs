@@ -289,12 +289,20 @@ struct Writable {
 impl quinn::UdpPoller for Writable {
     fn poll_writable(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { port, waiting } = &mut *self;
-        let future = waiting.get_or_insert_with(|| {
-            let live = port.live.read().unwrap_or_else(PoisonError::into_inner).clone();
-            Box::pin(async move { live.ok_or(io::ErrorKind::NotConnected)?.writable().await })
-        });
-        let ready = ready!(future.as_mut().poll(context));
-        *waiting = None;
+        let waiting = match waiting {
+            Some(waiting) => waiting,
+            None => {
+                let live = port.live.read().unwrap_or_else(PoisonError::into_inner);
+                let live = live.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+                if live.is_writable() {
+                    return Poll::Ready(Ok(()));
+                }
+                let live = live.clone();
+                waiting.insert(Box::pin(async move { live.writable().await }))
+            }
+        };
+        let ready = ready!(waiting.as_mut().poll(context));
+        self.waiting = None;
         Poll::Ready(ready)
     }
 }
