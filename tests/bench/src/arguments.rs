@@ -70,8 +70,10 @@ pub(crate) enum System {
     RawTokio,
     /// Mutually authenticated TLS over TCP, with raw public keys, and nothing above it
     Tls,
-    /// QUIC by its engine alone
+    /// QUIC by its engine alone, written 64 KiB at a time
     Quinn,
+    /// The same, with a write for each message
+    QuinnEach,
     /// This project, through its public interface
     P2pchan,
     /// The same, over QUIC

@@ -1,5 +1,6 @@
 //! QUIC as the engine alone does it, with its own settings and its own socket, the same keys and the
-//! same framing as the raw reference: one stream, written in the same 64 KiB as raw TCP.
+//! same framing as the raw reference: one stream, written in the same 64 KiB as raw TCP, or message by
+//! message.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -21,11 +22,14 @@ pub(crate) struct QuinnLink {
     send: SendStream,
     receive: RecvStream,
     gathered: Vec<u8>,
+    /// What gathers before it is written.
+    coalesced: usize,
     frames: Frames,
 }
 
 impl QuinnLink {
-    pub(crate) async fn dial(address: &str) -> Outcome<Self> {
+    /// Writes once as many bytes have gathered as the caller says.
+    pub(crate) async fn dial(address: &str, coalesced: usize) -> Outcome<Self> {
         let config = QuicClientConfig::try_from(bare_tls::client()?)?;
         let mut endpoint = Endpoint::client(any())?;
         endpoint.set_default_client_config(ClientConfig::new(Arc::new(config)));
@@ -33,7 +37,7 @@ impl QuinnLink {
         let (mut send, receive) = connection.open_bi().await?;
         // The other end learns of a stream with its first byte: an empty frame.
         send.write_all(&0u32.to_le_bytes()).await?;
-        Ok(Self::over(endpoint, connection, send, receive))
+        Ok(Self { coalesced, ..Self::over(endpoint, connection, send, receive) })
     }
 
     pub(crate) async fn accept() -> Outcome<Self> {
@@ -53,7 +57,7 @@ impl QuinnLink {
         receive: RecvStream,
     ) -> Self {
         let (gathered, frames) = (Vec::with_capacity(2 * COALESCED), Frames::new());
-        Self { endpoint, connection, send, receive, gathered, frames }
+        Self { endpoint, connection, send, receive, gathered, coalesced: COALESCED, frames }
     }
 }
 
@@ -64,7 +68,7 @@ fn any() -> SocketAddr {
 impl Link for QuinnLink {
     async fn send(&mut self, message: &[u8]) -> Outcome<()> {
         append(&mut self.gathered, message)?;
-        if self.gathered.len() >= COALESCED { self.flush().await } else { Ok(()) }
+        if self.gathered.len() >= self.coalesced { self.flush().await } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> Outcome<()> {

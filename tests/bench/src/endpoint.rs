@@ -20,6 +20,7 @@ use crate::{
     bare_tls::{self, Tls},
     connect::{self, Connector},
     flood,
+    frames::COALESCED,
     link::Link,
     machine, memory,
     ours::{self, OurLink, Remotes},
@@ -71,8 +72,15 @@ async fn one_connection(role: &Role) -> Outcome<()> {
         (System::P2pchan, End::Dial) => over(role, OurLink::dial(&role.address).await?).await,
         (System::P2pchanQuic, End::Accept) => over(role, OurLink::accept_quic().await?).await,
         (System::P2pchanQuic, End::Dial) => over(role, OurLink::dial(&role.address).await?).await,
-        (System::Quinn, End::Accept) => over(role, QuinnLink::accept().await?).await,
-        (System::Quinn, End::Dial) => over(role, QuinnLink::dial(&role.address).await?).await,
+        (System::Quinn | System::QuinnEach, End::Accept) => {
+            over(role, QuinnLink::accept().await?).await
+        }
+        (System::Quinn, End::Dial) => {
+            over(role, QuinnLink::dial(&role.address, COALESCED).await?).await
+        }
+        (System::QuinnEach, End::Dial) => {
+            over(role, QuinnLink::dial(&role.address, 0).await?).await
+        }
         (System::Tls, _) => Err("TLS alone is not measured with one connection".into()),
     }
 }
@@ -94,7 +102,7 @@ async fn hold(role: &Role) -> Outcome<()> {
         System::Raw | System::RawTokio => raw_tokio::hold().await,
         System::Tls => bare_tls::hold().await,
         System::P2pchan => ours::hold().await,
-        System::Quinn | System::P2pchanQuic => Err(ONE_ONLY.into()),
+        System::Quinn | System::QuinnEach | System::P2pchanQuic => Err(ONE_ONLY.into()),
     }
 }
 
@@ -103,7 +111,7 @@ async fn many_connections(role: &Role) -> Outcome<()> {
         System::Raw | System::RawTokio => through(role, Plain::to(&role.address)).await,
         System::Tls => through(role, Tls::to(&role.address)?).await,
         System::P2pchan => through(role, Remotes::to(&role.address)?).await,
-        System::Quinn | System::P2pchanQuic => Err(ONE_ONLY.into()),
+        System::Quinn | System::QuinnEach | System::P2pchanQuic => Err(ONE_ONLY.into()),
     }
 }
 

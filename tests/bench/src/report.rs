@@ -122,7 +122,7 @@ fn verdict(measured: &Measured) -> Option<String> {
         "goal: {} {word} {:.2} of {}: {result}",
         label(goal.figure),
         goal.bound,
-        spelt(&measured.case.reference)
+        spelt(&goal.of)
     ))
 }
 

@@ -159,8 +159,7 @@ impl Measured {
     /// The case's goal, with what was reached.
     pub(crate) fn goal(&self) -> Option<(Goal, f64)> {
         let goal = self.case.goal?;
-        let of_goal =
-            |ratio: &&Ratio| ratio.figure == goal.figure && ratio.to == self.case.reference;
+        let of_goal = |ratio: &&Ratio| ratio.figure == goal.figure && ratio.to == goal.of;
         Some((goal, self.ratios.iter().find(of_goal)?.median))
     }
 }
@@ -192,7 +191,7 @@ mod tests {
             beside: vec![System::P2pchan],
             one_core: false,
             steady: Some(Figure::Messages),
-            goal: Some(Goal { figure: Figure::Messages, bound: 0.5 }),
+            goal: Some(Goal { figure: Figure::Messages, bound: 0.5, of: System::Raw }),
         }
     }
 
