@@ -73,7 +73,7 @@ pub use p2pchan_proto::{
     settings::{Changes, Value},
 };
 pub use remote::{Remote, Sender};
-pub use settings::{settings_from_json, settings_from_toml};
+pub use settings::{settings_from_file, settings_from_json, settings_from_toml};
 pub use status::{
     AddressBookStatus, AddressStatus, AttemptStatus, CandidateStatus, DoneStatus, Explanation,
     FoundStatus, LimitsStatus, LinkStatus, NodeStatus, RemoteStatus, SearchStatus, ServiceStatus,

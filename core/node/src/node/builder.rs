@@ -92,6 +92,17 @@ impl Builder {
         self
     }
 
+    /// Checks all settings, those of the file included, and says how many threads a runtime for the
+    /// node is to have (`runtime.threads`): for programs that make one. Nothing is opened.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`] and [`ErrorKind::Io`] as [`start`](Self::start).
+    pub fn runtime_threads(&self) -> Result<usize, Error> {
+        let layers = Layers::new(self.file.clone(), self.changes.clone())?;
+        let settings = layers.settings().map_err(|error| layers.blame_file(error))?;
+        Ok(settings.runtime.threads)
+    }
+
     /// Checks all settings, then opens what they name, and nothing else. Inside a tokio runtime the
     /// node runs there, else on one that the library keeps (`runtime.threads`).
     ///

@@ -16,6 +16,18 @@ use super::settings_from_toml;
 /// Bytes of a settings file: three times the longest `allow` list, and no memory to speak of.
 const MOST: u64 = 16 << 20;
 
+/// The settings that a TOML file names, as [`Builder::settings_file`](crate::Builder::settings_file)
+/// reads it. It blocks for as long as reading takes.
+///
+/// # Errors
+/// [`ErrorKind::Io`] naming the file if it cannot be read, [`ErrorKind::Settings`] naming the file and
+/// the line of what is wrong in it.
+pub fn settings_from_file(path: impl Into<PathBuf>) -> Result<Changes, Error> {
+    let file = SettingsFile::read(path.into())?;
+    file.changes.check().map_err(|error| file.blame(&error))?;
+    Ok(file.changes)
+}
+
 /// A TOML file, and what it said when it was last read.
 #[derive(Clone)]
 pub(crate) struct SettingsFile {

@@ -20,6 +20,7 @@ mod json;
 mod toml;
 
 pub(crate) use self::file::SettingsFile;
+pub use self::file::settings_from_file;
 pub use self::json::settings_from_json;
 pub use self::toml::settings_from_toml;
 use p2pchan_proto::settings::{Changes, Value};

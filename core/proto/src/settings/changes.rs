@@ -45,8 +45,19 @@ impl Changes {
     /// [`ErrorKind::Settings`](crate::error::ErrorKind::Settings) as
     /// [`Settings::with`](super::Settings::with), but for values that contradict each other.
     pub fn check(&self) -> Result<(), Error> {
+        self.check_among(&[])
+    }
+
+    /// As [`check`](Self::check), for an interface that has keys of its own and has taken them out:
+    /// they are among the guesses at what a mistyped key meant.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_among(&self, further: &[&'static str]) -> Result<(), Error> {
         let mut settings = Settings::default();
-        self.iter().try_for_each(|(name, value)| Key::find(name)?.apply(&mut settings, value))
+        self.iter().try_for_each(|(name, value)| {
+            Key::find_among(name, further)?.apply(&mut settings, value)
+        })
     }
 
     /// The new value of a key, if it changes.
@@ -119,6 +130,14 @@ mod tests {
         assert!(
             check("limits.low_watter", Value::Null).unwrap_err().message().contains("low_water?")
         );
+    }
+
+    #[test]
+    fn the_keys_of_an_interface_are_among_the_guesses_at_a_typo() {
+        let changes: Changes = [("calbacks", "thread")].into_iter().collect();
+        let guess = |further: &[&'static str]| changes.check_among(further).unwrap_err();
+        assert!(guess(&["callbacks"]).message().contains("did you mean callbacks?"));
+        assert!(!guess(&[]).message().contains("callbacks?"));
     }
 
     #[test]

@@ -53,7 +53,15 @@ impl Key {
     /// # Errors
     /// [`ErrorKind::Settings`] naming the nearest key.
     pub(super) fn find(name: &str) -> Result<&'static Self, Error> {
-        KEYS.iter().find(|key| key.name == name).ok_or_else(|| unknown(name))
+        Self::find_among(name, &[])
+    }
+
+    /// As [`find`](Self::find), where there are further keys, which others look after.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub(super) fn find_among(name: &str, further: &[&'static str]) -> Result<&'static Self, Error> {
+        KEYS.iter().find(|key| key.name == name).ok_or_else(|| unknown(name, further))
     }
 
     /// Puts `value` into `settings`.
@@ -111,13 +119,11 @@ fn cut(mut text: String, most: usize) -> String {
     text
 }
 
-fn unknown(name: &str) -> Error {
-    let help = match nearest::nearest(name, KEYS.iter().map(|key| key.name)) {
+fn unknown(name: &str, further: &[&'static str]) -> Error {
+    let names = KEYS.iter().map(|key| key.name).chain(further.iter().copied());
+    let help = match nearest::nearest(name, names.clone()) {
         Some(near) => format!("did you mean {near}?"),
-        None => {
-            let names: Vec<_> = KEYS.iter().map(|key| key.name).collect();
-            format!("the keys are {}", names.join(", "))
-        }
+        None => format!("the keys are {}", names.collect::<Vec<_>>().join(", ")),
     };
     let name = short(&name.into());
     Error::new(ErrorKind::Settings, format!("setting {name} does not exist; {help}"))

@@ -1,0 +1,31 @@
+//! The C interface of p2pchan: `include/p2pchan.h`, which is generated from these sources.
+//!
+//! The rules that every function obeys stand at the top of the header (`cbindgen.toml`). The comments
+//! of the functions here are those of the header, so they speak to C programmers.
+//!
+//! ```text
+//! C program ── functions ──► node, settings, remotes ──► crate p2pchan (tasks of a shared runtime)
+//!     ▲                                                        │ wakes
+//!     └── callbacks ◄── pump (the library's thread, or p2pchan_node_dispatch) ◄┘
+//! ```
+//!
+//! # Layout, in reading order
+//! - `result`: codes, `p2pchan_last_error`, and the wall that no panic crosses. `text`: strings in and out.
+//! - `general`: version and log. `settings`: the table of settings.
+
+#![allow(
+    unsafe_code,
+    reason = "programs in C hand over pointers; the rules of the header bind both"
+)]
+#![allow(non_camel_case_types, reason = "these are the names of the C interface")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "what callers owe stands once, in the rules at the top of the header"
+)]
+#![allow(dead_code, reason = "the node comes next and uses it")]
+
+pub mod general;
+mod log;
+pub mod result;
+pub mod settings;
+mod text;
