@@ -12,6 +12,9 @@
 //! # Layout, in reading order
 //! - `result`: codes, `p2pchan_last_error`, and the wall that no panic crosses. `text`: strings in and out.
 //! - `general`: version and log. `settings`: the table of settings.
+//! - `node`: from its beginning to its end. `callbacks`: what it calls.
+//! - `subject`, `remote`: what it does. `status`: what it is and was told to be.
+//! - `pump`: who runs callbacks, when, in which order. `runtime`, `fork`: threads and processes.
 
 #![allow(
     unsafe_code,
@@ -22,10 +25,17 @@
     clippy::missing_safety_doc,
     reason = "what callers owe stands once, in the rules at the top of the header"
 )]
-#![allow(dead_code, reason = "the node comes next and uses it")]
-
+pub mod callbacks;
 pub mod general;
-mod log;
+pub mod node;
+pub mod remote;
 pub mod result;
 pub mod settings;
+pub mod status;
+pub mod subject;
+
+mod fork;
+mod log;
+mod pump;
+mod runtime;
 mod text;

@@ -63,11 +63,6 @@ pub(crate) fn code(kind: ErrorKind) -> p2pchan_result {
     TABLE.iter().find(|row| row.1 == kind).map_or(P2PCHAN_ERR_INTERNAL, |row| row.0)
 }
 
-/// The kind of a code; `None` for what is no error, and for codes that this version does not know.
-pub(crate) fn kind(code: p2pchan_result) -> Option<ErrorKind> {
-    TABLE.iter().find(|row| row.0 == code).map(|row| row.1)
-}
-
 /// A short English phrase for a code, also for one that this version does not know.
 ///
 /// Ownership: static text; never freed. Threads: any. Errors: none, never NULL.
@@ -150,7 +145,6 @@ mod tests {
     fn every_kind_of_error_has_a_code_and_a_sentence() {
         for (place, error) in ErrorKind::ALL.into_iter().enumerate() {
             assert_eq!(code(error), -1 - i32::try_from(place).unwrap(), "{error}");
-            assert_eq!(kind(code(error)), Some(error));
         }
     }
 

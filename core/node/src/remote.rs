@@ -113,6 +113,11 @@ impl State {
         Poll::Pending
     }
 
+    fn refuse(&self) {
+        let channel = self.channel;
+        self.link.command(|shared| shared.session.reset(channel, CloseCode::Refused));
+    }
+
     fn error(&self, error: SendError) -> Error {
         match error {
             SendError::WouldBlock => Error::new(
@@ -325,8 +330,7 @@ impl Remote {
 
     /// Ends the channel at once and tells the peer that this program does not want it.
     pub fn refuse(self) {
-        let State { link, channel, .. } = &*self.state;
-        link.command(|shared| shared.session.reset(*channel, CloseCode::Refused));
+        self.state.refuse();
     }
 }
 
@@ -427,9 +431,49 @@ impl Sender {
         poll_fn(|context| self.state.poll_ended(context)).await
     }
 
+    /// As [`end`](Self::end), without waiting for anything.
+    pub fn finish(&self) {
+        finish(&self.state);
+    }
+
+    /// As [`Remote::refuse`]; whoever reads the remote learns it as its end.
+    pub fn refuse(&self) {
+        self.state.refuse();
+    }
+
     /// The peer's identity.
     pub fn peer(&self) -> PeerId {
         self.state.link.peer
+    }
+
+    /// As [`Remote::subject`].
+    pub fn subject(&self) -> &str {
+        &self.state.subject
+    }
+
+    /// As [`Remote::address`].
+    pub fn address(&self) -> Address {
+        self.state.link.address
+    }
+
+    /// As [`Remote::relayed`].
+    pub const fn relayed(&self) -> bool {
+        false
+    }
+
+    /// As [`Remote::rtt`].
+    pub fn rtt(&self) -> Option<Duration> {
+        self.state.link.lock().session.rtt()
+    }
+
+    /// As [`Remote::reason`].
+    pub fn reason(&self) -> Option<&Reason> {
+        self.state.ended.get()
+    }
+
+    /// As [`Remote::queued`].
+    pub fn queued(&self) -> usize {
+        self.state.link.queued(self.state.channel)
     }
 }
 

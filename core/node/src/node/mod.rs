@@ -197,6 +197,11 @@ impl Node {
         Ok(())
     }
 
+    /// As [`stop_discover`](Self::stop_discover), for [`discover_topic`](Self::discover_topic).
+    pub fn stop_discover_topic(&self, topic: [u8; 32]) {
+        self.handle.inner.stop_discover(&SubjectName::Topic(topic), Holder::Program);
+    }
+
     /// Dials an address now and offers all subjects of this node. The remote that it returns is not
     /// given by [`next_remote`](Self::next_remote); those for further common subjects are. If the peer
     /// is connected already, subjects without a remote are offered to it on that connection, and what

@@ -1,0 +1,276 @@
+//! A node's tasks of the pump, and what they tell the program.
+
+use std::{
+    future::poll_fn,
+    mem,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Poll, Waker},
+};
+
+use p2pchan::{Error, ErrorKind, Message, Node, Reason, Remote, Sender};
+
+use super::{
+    executor::{Pump, pass},
+    slots::{Entry, RemoteId, Slots},
+};
+
+/// Messages of one remote that are told before others get their turn.
+const TURN: usize = 1024;
+/// Requests without an answer: more than a program keeps an eye on.
+const REQUESTS: usize = 4096;
+
+/// What is told, never two things at once.
+pub(crate) trait Program: Send + Sync + 'static {
+    /// The most messages that it takes at once.
+    fn batch(&self) -> usize;
+    /// A remote has opened.
+    fn remote(&self, remote: RemoteId, sender: &Sender);
+    /// Messages of a remote, in their order; no more than [`batch`](Self::batch), and at least one.
+    fn messages(&self, remote: RemoteId, messages: &[Message]);
+    /// There is room again for what the remote would not take.
+    fn writable(&self, remote: RemoteId);
+    /// A remote has ended; it is the last that is told of it. Without a reason the node was stopped
+    /// while the remote was paused.
+    fn ended(&self, remote: RemoteId, reason: Option<&Reason>);
+    /// The answer to a request, and the remote if that was asked for.
+    fn result(&self, request: u64, result: Result<Option<RemoteId>, &Error>);
+    /// Something that has a name, with particulars as JSON.
+    fn event(&self, name: &str, json: &str);
+}
+
+/// See the module's page. Its tasks are: one that accepts remotes, one for each remote that is open, one
+/// for each that the program waits to write to, and one for each request.
+pub(crate) struct Hub {
+    pub(crate) pump: Arc<Pump>,
+    program: Arc<dyn Program>,
+    slots: Slots,
+    stopping: AtomicBool,
+    /// The last number that was given to a request.
+    numbered: AtomicU64,
+    /// One for each request without an answer, and one here.
+    unanswered: Arc<()>,
+}
+
+/// A place among the requests, and its number.
+pub(crate) struct Request {
+    pub(crate) number: u64,
+    /// The program wants to hear of it.
+    wanted: bool,
+    place: Arc<()>,
+}
+
+impl Hub {
+    pub(crate) fn new(program: Arc<dyn Program>) -> Arc<Self> {
+        Arc::new(Self {
+            pump: Pump::new(),
+            program,
+            slots: Slots::default(),
+            stopping: AtomicBool::new(false),
+            numbered: AtomicU64::new(0),
+            unanswered: Arc::default(),
+        })
+    }
+
+    /// A number for a request that will be answered; the answer is told if it is `wanted`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if too many wait for their answers, [`ErrorKind::Closed`] once the node
+    /// stops.
+    pub(crate) fn request(&self, wanted: bool) -> Result<Request, Error> {
+        if self.is_stopping() {
+            return Err(closed());
+        }
+        let place = self.unanswered.clone();
+        if Arc::strong_count(&place) > REQUESTS + 1 {
+            let message = format!("{REQUESTS} requests wait for their answers; await some first");
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        let number = self.numbered.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(Request { number, wanted, place })
+    }
+
+    /// Tells the answer to a request when it is ready. A remote in it is told of first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] if the node has stopped meanwhile, so that it will never be told.
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        request: Request,
+        answer: impl Future<Output = Result<Option<Remote>, Error>> + Send + 'static,
+    ) -> Result<(), Error> {
+        let hub = self.clone();
+        let spawned = self.pump.spawn(async move {
+            let Request { number, wanted, place: _place } = request;
+            let result = answer.await.map(|remote| remote.and_then(|remote| hub.open(remote)));
+            if wanted {
+                hub.program.result(number, result.as_ref().copied());
+            }
+        });
+        if spawned { Ok(()) } else { Err(closed()) }
+    }
+
+    /// Tells of all that a node does from now on.
+    pub(crate) fn begin(self: &Arc<Self>, node: Node) {
+        let hub = self.clone();
+        self.pump.spawn(async move {
+            while let Some(remote) = node.next_remote().await {
+                hub.open(remote);
+                pass().await;
+            }
+        });
+    }
+
+    /// Tells to the end what closing the node brings. When all remotes have been told to have ended, the event `stopped` is the last,
+    /// and the pump ends. A second call does nothing.
+    pub(crate) fn stop(self: &Arc<Self>, closed: impl Future<Output = ()> + Send + 'static) {
+        if self.stopping.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.slots.all().iter().for_each(|(_, entry)| entry.wake_reader());
+        let hub = self.clone();
+        self.pump.spawn(async move {
+            closed.await;
+            hub.pump.alone().await;
+            hub.program.event("stopped", "{}");
+            hub.pump.end();
+        });
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Takes a remote over and tells of it. Only for tasks of the pump.
+    fn open(self: &Arc<Self>, remote: Remote) -> Option<RemoteId> {
+        let entry = Entry::new(remote.sender());
+        let Ok(id) = self.slots.insert(entry.clone()) else {
+            remote.refuse();
+            return None;
+        };
+        self.program.remote(id, &entry.sender);
+        let hub = self.clone();
+        self.pump.spawn(hub.receive(id, entry, remote));
+        Some(id)
+    }
+
+    async fn receive(self: Arc<Self>, id: RemoteId, entry: Arc<Entry>, mut remote: Remote) {
+        let batch = self.program.batch();
+        let mut messages = Vec::with_capacity(batch);
+        // How it ended is told by `reason`.
+        while let Ok(Some(message)) = remote.recv().await {
+            messages.push(message);
+            if !self.resumed(&entry).await {
+                break;
+            }
+            self.tell(id, &entry, &mut remote, &mut messages, batch);
+            pass().await;
+        }
+        // A paused remote holds back its end too, as a socket does that nobody reads.
+        self.resumed(&entry).await;
+        self.program.ended(id, remote.reason());
+        self.slots.remove(id);
+    }
+
+    /// Tells what is here of a remote, until it is paused or others should have their turn.
+    fn tell(
+        &self,
+        id: RemoteId,
+        entry: &Entry,
+        remote: &mut Remote,
+        messages: &mut Vec<Message>,
+        batch: usize,
+    ) {
+        let mut left = TURN;
+        while !messages.is_empty() {
+            while messages.len() < batch
+                && let Some(message) = remote.try_recv()
+            {
+                messages.push(message);
+            }
+            self.program.messages(id, messages);
+            left = left.saturating_sub(messages.len());
+            messages.clear();
+            if left > 0 && !entry.paused.load(Ordering::Relaxed) {
+                messages.extend(remote.try_recv());
+            }
+        }
+    }
+
+    /// Waits while a remote is paused; false if the node stops meanwhile.
+    async fn resumed(&self, entry: &Entry) -> bool {
+        poll_fn(|context| {
+            if !entry.paused.load(Ordering::SeqCst) {
+                return Poll::Ready(true);
+            }
+            *lock(&entry.reader) = Some(context.waker().clone());
+            // Looked at again, as either may have changed just now.
+            match (entry.paused.load(Ordering::SeqCst), self.is_stopping()) {
+                (false, _) => Poll::Ready(true),
+                (true, true) => Poll::Ready(false),
+                (true, false) => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Calls with a remote.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] if there is none of that number any more.
+    #[inline]
+    pub(crate) fn with<T>(
+        &self,
+        id: RemoteId,
+        call: impl FnOnce(&Arc<Entry>) -> T,
+    ) -> Result<T, Error> {
+        self.slots.with(id, call)
+    }
+
+    /// All remotes that are open.
+    pub(crate) fn remotes(&self) -> Vec<RemoteId> {
+        self.slots.all().into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Tells once when there is room again.
+    pub(crate) fn await_room(self: &Arc<Self>, id: RemoteId, entry: Arc<Entry>) {
+        if entry.wants_room.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let hub = self.clone();
+        self.pump.spawn(async move {
+            let writable = entry.sender.writable().await;
+            entry.wants_room.store(false, Ordering::SeqCst);
+            // Its end may have been told meanwhile, and that is the last.
+            if writable.is_ok() && hub.slots.with(id, |_| ()).is_ok() {
+                hub.program.writable(id);
+            }
+        });
+    }
+}
+
+impl Entry {
+    pub(crate) fn pause(&self) {
+        self.paused.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.paused.store(false, Ordering::SeqCst);
+        self.wake_reader();
+    }
+
+    fn wake_reader(&self) {
+        let reader = mem::take(&mut *lock(&self.reader));
+        reader.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the node has stopped")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,30 @@
+//! Callbacks, for languages that have them: everything that a node tells, told one thing at a time, on
+//! a thread that the program chooses.
+//!
+//! Nothing here knows of C. A [`Pump`] is a small executor that runs only while somebody turns it:
+//! a thread of the library, or the program itself inside its own loop. Its tasks are futures of the
+//! crate `p2pchan` with a call to the [`Program`] behind each.
+//!
+//! ```text
+//! Node::next_remote ─► task ─► Program::remote ─► task for each remote: Remote::recv ─► messages, ended
+//! ```
+//!
+//! So no message is ever queued here: it is taken from the connection at the moment at which it is
+//! told, what is not taken counts against the peer's window, and the order follows from there being
+//! one task for each remote. A task that can go on is put on the list of those that are ready, once;
+//! the list is never longer than there are tasks.
+//!
+//! # Layout
+//! - `executor`: the pump. `bell`: the descriptor that is readable while there is something to do.
+//! - `slots`: remotes by number. `hub`: a node's tasks, and what they tell.
+
+#![forbid(unsafe_code)]
+
+mod bell;
+mod executor;
+mod hub;
+mod slots;
+
+pub(crate) use executor::Turn;
+pub(crate) use hub::{Hub, Program};
+pub(crate) use slots::{Entry, RemoteId};
