@@ -19,10 +19,14 @@ use std::{
 
 use common::{TOPIC, event, exchange, listening, meet, node, own_ip, rest, start, until, within};
 use p2pchan::{
-    Address, BoxFuture, Builder, DiscoveryService, Error, ErrorKind, Event, Found, Node, Testnet,
-    Topic,
+    Address, BoxFuture, Builder, DiscoveryService, Error, ErrorKind, Event, Found, Newcomer, Node,
+    Testnet, Topic,
 };
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
 
 /// A listening node that looks in the DHT with this entrance, often.
 fn in_dht(bootstrap: SocketAddr) -> Builder {
@@ -401,6 +405,89 @@ async fn the_programs_hook_refuses_on_either_side() {
     assert!(within(connecting).await.unwrap().is_err());
     let opened = |event: &Event| matches!(event, Event::RemoteOpened { .. });
     assert!(!rest(events).await.iter().any(opened));
+}
+
+/// A hook that answers when the test says so, and who is asking.
+fn patient() -> (mpsc::UnboundedReceiver<(Newcomer, oneshot::Sender<bool>)>, Builder) {
+    let (asks, asked) = mpsc::unbounded_channel();
+    let builder = listening().refuse_later(move |newcomer| {
+        let (answer, answered) = oneshot::channel();
+        let _ = asks.send((newcomer, answer));
+        Box::pin(async move { answered.await.unwrap_or(true) })
+    });
+    (asked, builder)
+}
+
+#[tokio::test]
+async fn a_newcomer_waits_for_a_hook_that_takes_its_time() {
+    let (mut asked, builder) = patient();
+    let (near, far) = (start(builder).await, start(Node::builder()).await);
+    let (address, dialling) = (near.addresses()[0], far.clone());
+    let connecting = tokio::spawn(async move { dialling.connect(address).await });
+    let (newcomer, answer) = within(asked.recv()).await.unwrap();
+    assert_eq!(newcomer.peer, far.id());
+    assert!(!connecting.is_finished());
+    answer.send(false).unwrap();
+    let mut to_near = within(connecting).await.unwrap().unwrap();
+    let mut to_far = within(near.next_remote()).await.unwrap();
+    exchange(&mut to_far, &mut to_near).await;
+}
+
+#[tokio::test]
+async fn a_hook_that_takes_its_time_refuses_on_either_side() {
+    let (mut asked, builder) = patient();
+    let (near, far) = (start(builder).await, start(Node::builder()).await);
+    let (address, dialling) = (near.addresses()[0], far.clone());
+    let connecting = tokio::spawn(async move { dialling.connect(address).await });
+    within(asked.recv()).await.unwrap().1.send(true).unwrap();
+    let error = within(connecting).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+
+    let (mut asked, builder) = patient();
+    let (near, far) = (node().await, start(builder).await);
+    let (address, dialling) = (near.addresses()[0], far.clone());
+    let connecting = tokio::spawn(async move { dialling.connect(address).await });
+    let mut to_far = within(near.next_remote()).await.unwrap();
+    within(asked.recv()).await.unwrap().1.send(true).unwrap();
+    assert_eq!(within(to_far.recv()).await.unwrap_err().kind(), ErrorKind::Refused);
+    assert!(within(connecting).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn what_ended_while_the_hook_was_asked_is_told_to_nobody() {
+    let (mut asked, builder) = patient();
+    let (near, far) = (node().await, start(builder).await);
+    let (address, dialling) = (near.addresses()[0], far.clone());
+    let events = far.events();
+    let connecting = tokio::spawn(async move { dialling.connect(address).await });
+    let to_far = within(near.next_remote()).await.unwrap();
+    let (_, answer) = within(asked.recv()).await.unwrap();
+    to_far.refuse();
+    near.close().await;
+    until("the connection ends", || far.status().links.is_empty()).await;
+    answer.send(false).unwrap();
+    assert!(within(connecting).await.unwrap().is_err());
+    assert!(far.status().remotes.is_empty());
+    far.close().await;
+    assert!(!rest(events).await.iter().any(|it| matches!(it, Event::RemoteOpened { .. })));
+}
+
+#[tokio::test]
+async fn a_hook_that_never_answers_refuses_within_the_time_of_a_handshake() {
+    let (mut asked, builder) = patient();
+    let near = start(builder.set("timeouts.handshake", "1s")).await;
+    let mut events = near.events();
+    let far = start(Node::builder()).await;
+    let (address, dialling) = (near.addresses()[0], far.clone());
+    let connecting = tokio::spawn(async move { dialling.connect(address).await });
+    let _never = within(asked.recv()).await.unwrap();
+    assert!(within(connecting).await.unwrap().is_err());
+    let reason = event(&mut events, |event| match event {
+        Event::Refused { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(reason.await.contains("timeouts.handshake"));
+    assert!(near.status().remotes.is_empty());
 }
 
 #[tokio::test]

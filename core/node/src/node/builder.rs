@@ -22,9 +22,12 @@ use super::{
     control::Socket,
     inner::{Inner, Parts},
     layers::Layers,
+    welcome::RefuseHook,
 };
 use crate::{
-    discovery::DiscoveryService, identity::Identity, runtime::library_runtime,
+    discovery::{BoxFuture, DiscoveryService},
+    identity::Identity,
+    runtime::library_runtime,
     transport::TlsConfigs,
 };
 
@@ -42,8 +45,6 @@ pub struct Newcomer {
 
 /// Remotes that may wait for the program: the largest `limits.waiting`, as that may change.
 const MAX_WAITING: usize = 4096;
-
-pub(super) type RefuseHook = Arc<dyn Fn(&Newcomer) -> bool + Send + Sync>;
 
 /// Gathers what a node is started with. Nothing is opened before [`start`](Self::start).
 #[derive(Default)]
@@ -88,7 +89,19 @@ impl Builder {
     /// node's runtime and must not block.
     #[must_use]
     pub fn refuse(mut self, hook: impl Fn(&Newcomer) -> bool + Send + Sync + 'static) -> Self {
-        self.refuse = Some(Arc::new(hook));
+        self.refuse = Some(RefuseHook::Now(Box::new(hook)));
+        self
+    }
+
+    /// As [`refuse`](Self::refuse), which it replaces, for a hook that takes its time: the newcomer
+    /// waits for the answer. Who gets none within `timeouts.handshake` is refused. The future is polled
+    /// on the node's runtime, and dropped when its answer does not matter any more.
+    #[must_use]
+    pub fn refuse_later(
+        mut self,
+        hook: impl Fn(Newcomer) -> BoxFuture<'static, bool> + Send + Sync + 'static,
+    ) -> Self {
+        self.refuse = Some(RefuseHook::Later(Arc::new(hook)));
         self
     }
 

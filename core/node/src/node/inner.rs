@@ -5,7 +5,7 @@
 //! Programs' code (hooks, discovery services) is never called under a lock.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -31,7 +31,6 @@ use tokio::{
 };
 
 use super::{
-    builder::RefuseHook,
     node_closed, node_paused,
     ports::Ports,
     probes::Probes,
@@ -40,6 +39,7 @@ use super::{
     subjects::{Derivation, Subjects},
     totals::Counters,
     update::{MAX_UPDATES, Open},
+    welcome::RefuseHook,
 };
 use crate::{
     clock::Clock,
@@ -99,6 +99,8 @@ pub(super) struct Core {
     pub(super) connecting: BTreeMap<DialId, oneshot::Sender<Result<Remote, Error>>>,
     /// Open remotes; bounded by `limits.remotes` times `limits.channels`.
     pub(super) remotes: BTreeMap<(LinkId, u64), Arc<State>>,
+    /// Channels that the program's hook is being asked about; bounded as the remotes.
+    pub(super) asked: BTreeSet<(LinkId, u64)>,
     pub(super) incoming: Option<mpsc::Sender<Remote>>,
     /// Accepted connections that have not proved a subject; how to drop them.
     pub(super) unproven: BTreeMap<LinkId, Arc<Notify>>,
@@ -113,6 +115,7 @@ pub(super) struct Core {
 impl Core {
     /// The connection has ended, or been crowded out.
     pub(super) fn forget_link(&mut self, link: LinkId) {
+        self.asked.retain(|(asked, _)| *asked != link);
         if let Some(link) = self.table.remove(&link) {
             self.gone += link.lock().session.traffic();
         }
@@ -151,6 +154,7 @@ impl Inner {
             table: BTreeMap::new(),
             connecting: BTreeMap::new(),
             remotes: BTreeMap::new(),
+            asked: BTreeSet::new(),
             incoming: Some(incoming),
             unproven: BTreeMap::new(),
             undecided: Vec::new(),
@@ -437,6 +441,7 @@ impl Inner {
     }
 
     fn end_remote(&self, core: &mut Core, link: &Link, channel: u64, reason: Reason) {
+        core.asked.remove(&(link.id, channel));
         let Some(state) = core.remotes.remove(&(link.id, channel)) else { return };
         core.subjects.ended(state.key);
         let _ = state.ended.set(reason.clone());

@@ -8,15 +8,19 @@ use std::sync::{
 use p2pchan_proto::{
     book::{DialId, Outcome},
     channel::{CloseCode, Event, Opened, Reason, common},
-    subject::SubjectKey,
+    error::Error,
     wire::{Hello, Subjects},
 };
+use tokio::sync::oneshot;
 
-use super::{builder::Newcomer, inner::Inner};
+use super::inner::Inner;
 use crate::{
-    event,
     link::{Driver, Link},
+    remote::Remote,
 };
+
+/// Who waits for the first remote of a dial.
+type Connecting = oneshot::Sender<Result<Remote, Error>>;
 
 /// The node's side of one connection's task.
 pub(super) struct LinkDriver {
@@ -32,7 +36,7 @@ impl Driver for LinkDriver {
         self.note_welcome(link);
         match event {
             Event::Hello(hello) => self.inner.handle_hello(link, hello),
-            Event::Subjects(subjects) => self.handle_subjects(link, &subjects),
+            Event::Subjects(subjects) => self.handle_subjects(link, subjects),
             Event::Opened(opened) => self.handle_opened(link, opened),
             Event::Declined(subjects) => {
                 let book = &mut self.inner.core().book;
@@ -71,48 +75,70 @@ impl LinkDriver {
         self.inner.plans_changed.notify_one();
     }
 
-    fn handle_subjects(&self, link: &Arc<Link>, subjects: &Subjects) {
+    fn handle_subjects(&self, link: &Arc<Link>, subjects: Subjects) {
         let inner = &self.inner;
         let binding = link.lock().session.peer_binding(subjects.number);
         let own = inner.core().subjects.all();
         let keyed = own.iter().map(|(key, subject)| (*key, &**subject));
         let mut common = common(&subjects.tags, keyed, &binding);
-        common.retain(|common| inner.is_welcome(link, common.subject));
-        let mut core = inner.core();
-        let opened = link.command(|shared| {
-            common.retain(|common| shared.session.has_room_for(common.subject));
-            shared.session.acknowledge(subjects, &common)
+        let keys = common.iter().map(|common| common.subject).collect();
+        inner.ask(link, keys, move |inner, link, welcome| {
+            let mut core = inner.core();
+            let opened = link.command(|shared| {
+                common.retain(|common| {
+                    welcome.contains(&common.subject) && shared.session.has_room_for(common.subject)
+                });
+                shared.session.acknowledge(&subjects, &common)
+            });
+            inner.open_remotes(&mut core, link, &opened, None);
         });
-        inner.open_remotes(&mut core, link, &opened, None);
     }
 
-    fn handle_opened(&self, link: &Arc<Link>, mut opened: Vec<Opened>) {
-        let inner = &self.inner;
-        opened.retain(|opened| inner.keep_opened(link, opened));
-        let mut core = inner.core();
-        let mut connecting = None;
-        if !self.opened.load(Ordering::Relaxed) {
-            core.links.handle_welcomed(link.id);
-            inner.apply(&mut core);
-            if core.links.open_link(&link.peer) != Some(link.id) {
-                // Another connection won while WELCOME was on its way; this one is being closed.
-                return;
+    /// Channels that the peer has opened already.
+    fn handle_opened(&self, link: &Arc<Link>, opened: Vec<Opened>) {
+        let Some(connecting) = self.note_opened(link) else { return };
+        let subjects = opened.iter().map(|opened| opened.subject).collect();
+        let asked = opened.iter().map(|opened| (link.id, opened.channel.0));
+        self.inner.core().asked.extend(asked);
+        self.inner.ask(link, subjects, move |inner, link, welcome| {
+            let mut core = inner.core();
+            // What ended while the hook was asked is told to nobody.
+            let opened =
+                opened.into_iter().filter(|it| core.asked.remove(&(link.id, it.channel.0)));
+            let (kept, refused): (Vec<_>, Vec<_>) =
+                opened.partition(|opened| welcome.contains(&opened.subject));
+            for Opened { channel, .. } in refused {
+                link.command(|shared| shared.session.reset(channel, CloseCode::Refused));
             }
-            self.opened.store(true, Ordering::Relaxed);
-            if let Some(dial) = self.dial {
-                let outcome = Outcome::Opened(link.peer);
-                core.book.handle_dial_ended(dial, outcome, inner.clock.now());
-                connecting = core.connecting.remove(&dial);
-                inner.plans_changed.notify_one();
-            }
+            inner.open_remotes(&mut core, link, &kept, connecting);
+        });
+    }
+
+    /// The connection is open, perhaps from now on, and then with whoever waits for its first remote.
+    /// Nothing if another one has won.
+    fn note_opened(&self, link: &Link) -> Option<Option<Connecting>> {
+        if self.opened.load(Ordering::Relaxed) {
+            return Some(None);
         }
-        inner.open_remotes(&mut core, link, &opened, connecting);
+        let inner = &self.inner;
+        let mut core = inner.core();
+        core.links.handle_welcomed(link.id);
+        inner.apply(&mut core);
+        if core.links.open_link(&link.peer) != Some(link.id) {
+            // Another connection won while WELCOME was on its way; this one is being closed.
+            return None;
+        }
+        self.opened.store(true, Ordering::Relaxed);
+        let Some(dial) = self.dial else { return Some(None) };
+        core.book.handle_dial_ended(dial, Outcome::Opened(link.peer), inner.clock.now());
+        inner.plans_changed.notify_one();
+        Some(core.connecting.remove(&dial))
     }
 }
 
 impl Inner {
     /// Somebody asks to be let in.
-    pub(super) fn handle_hello(&self, link: &Arc<Link>, hello: Hello) {
+    pub(super) fn handle_hello(self: &Arc<Self>, link: &Arc<Link>, hello: Hello) {
         let binding = link.lock().session.peer_binding(0);
         let mut core = self.core();
         let own = core.subjects.all();
@@ -123,21 +149,31 @@ impl Inner {
             return core.undecided.push((link.id, hello));
         }
         drop(core);
-        let any = !common.is_empty();
-        common.retain(|common| self.is_welcome(link, common.subject));
-        if common.is_empty() {
-            let code = if any { CloseCode::Refused } else { CloseCode::NoSubject };
-            return link.command(|shared| shared.session.close(code, ""));
-        }
-        let mut core = self.core();
-        link.lock().held = Some((common, hello.tags.len()));
-        core.links.handle_hello(link.id, self.clock.now());
-        self.apply(&mut core);
-        self.plans_changed.notify_one();
+        let keys: Vec<_> = common.iter().map(|common| common.subject).collect();
+        let (offered, any) = (hello.tags.len(), !keys.is_empty());
+        self.ask(link, keys, move |inner, link, welcome| {
+            common.retain(|common| welcome.contains(&common.subject));
+            if common.is_empty() {
+                let code = if any { CloseCode::Refused } else { CloseCode::NoSubject };
+                return link.command(|shared| shared.session.close(code, ""));
+            }
+            let mut core = inner.core();
+            {
+                let mut shared = link.lock();
+                if shared.session.closed().is_some() {
+                    // It ended while the hook was asked.
+                    return;
+                }
+                shared.held = Some((common, offered));
+            }
+            core.links.handle_hello(link.id, inner.clock.now());
+            inner.apply(&mut core);
+            inner.plans_changed.notify_one();
+        });
     }
 
     /// Decides on those who came while their subject was still being derived.
-    pub(super) fn decide_undecided(&self) {
+    pub(super) fn decide_undecided(self: &Arc<Self>) {
         let undecided = std::mem::take(&mut self.core().undecided);
         for (link, hello) in undecided {
             let link = self.core().table.get(&link).cloned();
@@ -145,28 +181,5 @@ impl Inner {
                 self.handle_hello(&link, hello);
             }
         }
-    }
-
-    /// Asks the program's hook about a common subject.
-    fn is_welcome(&self, link: &Link, subject: SubjectKey) -> bool {
-        let Some(refuse) = &self.refuse else { return true };
-        let Some(subject) = self.core().subjects.label(subject) else { return false };
-        let newcomer = Newcomer { peer: link.peer, subject, address: link.address };
-        let refused = refuse(&newcomer);
-        if refused {
-            let Newcomer { peer, address, .. } = newcomer;
-            let reason = "the program's hook refused it".into();
-            self.emit(event::Event::Refused { peer, address, reason });
-        }
-        !refused
-    }
-
-    /// Asks the hook about a channel that the peer has opened already, and resets it if refused.
-    fn keep_opened(&self, link: &Link, opened: &Opened) -> bool {
-        let welcome = self.is_welcome(link, opened.subject);
-        if !welcome {
-            link.command(|shared| shared.session.reset(opened.channel, CloseCode::Refused));
-        }
-        welcome
     }
 }

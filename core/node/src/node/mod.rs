@@ -8,7 +8,7 @@
 //! - `update`: other settings for a node that runs, from `layers`; `pause`: what `paused` ends and begins.
 //! - `accept`, `dial`: connections in and out, up to the handshake; `race`: TCP against QUIC.
 //! - `ports`: UDP ports; `probes`: asking whether a member is at an address.
-//! - `link_events`: what happens on open connections; `sleep`: noticing that the computer was suspended.
+//! - `link_events`: what happens on open connections; `welcome`: asking the program about newcomers; `sleep`: noticing that the computer was suspended.
 //! - `subjects`: deriving keys, one at a time; `search`: asking the discovery services.
 //! - `status`: what is open and under way; `searches`, `totals`: what is kept for that alone;
 //!   `stats`: what changes; `explain`: one peer or address; `control`: all that through a socket.
@@ -36,6 +36,7 @@ mod status;
 mod subjects;
 mod totals;
 mod update;
+mod welcome;
 
 use std::{fmt, sync::Arc};
 
