@@ -44,7 +44,11 @@
 
 /** What p2pchan_callbacks begin with: p2pchan_callbacks callbacks = P2PCHAN_CALLBACKS_INIT; */
 #define P2PCHAN_CALLBACKS_INIT \
-    {sizeof(p2pchan_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+    {sizeof(p2pchan_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+
+/** What p2pchan_discovery begins with. */
+#define P2PCHAN_DISCOVERY_INIT \
+    {sizeof(p2pchan_discovery), NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 
 /**
@@ -91,6 +95,84 @@ typedef struct p2pchan_settings p2pchan_settings;
  * How a call went: P2PCHAN_OK, or what went wrong. Later versions may have further codes.
  */
 typedef int32_t p2pchan_result;
+
+/**
+ * What a discovery service may know of a subject. It is lent, for the length of the call.
+ */
+typedef struct p2pchan_topic {
+    /**
+     * sizeof(p2pchan_topic), so that later versions can add members at the end.
+     */
+    size_t struct_size;
+    /**
+     * The phrase, or NULL for a raw topic. Never send it anywhere: use find_key.
+     */
+    const char *subject;
+    /**
+     * The key to announce and look up in the service's network: the same for all who share the
+     * subject, different for each name of a service, and useless for guessing the subject's proof.
+     * A network with shorter keys takes its first bytes.
+     */
+    uint8_t find_key[32];
+    /**
+     * Where this node accepts connections, one address on each line; "" if it does not listen.
+     * 0.0.0.0 and [::] stand for all addresses of this machine of their family.
+     */
+    const char *addresses;
+} p2pchan_topic;
+
+/**
+ * A discovery service of the program's own. Begin with P2PCHAN_DISCOVERY_INIT; any function may be
+ * NULL, and then there is nothing to do for it. They are callbacks like those of p2pchan_callbacks, in
+ * turn with them. Each request is answered by p2pchan_discovery_done, before or after the call
+ * returns, from any thread. The verbs of one subject come one at a time.
+ */
+typedef struct p2pchan_discovery {
+    /**
+     * sizeof(p2pchan_discovery), so that later versions can add members at the end.
+     */
+    size_t struct_size;
+    /**
+     * A short name, such as "bulletin": the source of what it finds, in events and status.
+     */
+    const char *name;
+    /**
+     * Handed to every function.
+     */
+    void *userdata;
+    /**
+     * Tell others that this node can be reached at topic->addresses, and no longer at what was
+     * announced before. Done when the announcement stands; if it fails, it is asked for again.
+     */
+    void (*announce)(void *userdata,
+                     struct p2pchan_node *node,
+                     uint64_t request,
+                     const struct p2pchan_topic *topic);
+    /**
+     * Look once, and report each address by p2pchan_discovery_found. Done when the look-up is over; a
+     * service that is told of newcomers may go on as long as it likes.
+     */
+    void (*look_up)(void *userdata,
+                    struct p2pchan_node *node,
+                    uint64_t request,
+                    const struct p2pchan_topic *topic);
+    /**
+     * Take the announcement back, as far as the network lets you. Given timeouts.close.
+     */
+    void (*withdraw)(void *userdata,
+                     struct p2pchan_node *node,
+                     uint64_t request,
+                     const struct p2pchan_topic *topic);
+    /**
+     * Nobody waits for the answer to a request any more; stop working on it.
+     */
+    void (*cancel)(void *userdata, struct p2pchan_node *node, uint64_t request);
+    /**
+     * Called exactly once, when none of the others will be called any more and before the on_drop of
+     * the node: also if p2pchan_node_add_discovery fails, unless the structure itself cannot be read.
+     */
+    void (*on_drop)(void *userdata);
+} p2pchan_discovery;
 
 /**
  * A line of the log: its level, and one line of text without a line end.
@@ -180,6 +262,28 @@ typedef struct p2pchan_message {
 } p2pchan_message;
 
 /**
+ * Somebody who has proved a subject. It is lent, for the length of the call.
+ */
+typedef struct p2pchan_newcomer {
+    /**
+     * sizeof(p2pchan_newcomer), so that later versions can add members at the end.
+     */
+    size_t struct_size;
+    /**
+     * Who.
+     */
+    struct p2pchan_peer_id peer;
+    /**
+     * The address that was dialled, or the one that the peer dialled from.
+     */
+    const char *address;
+    /**
+     * For which subject: the phrase, or a raw topic as 64 hexadecimal digits.
+     */
+    const char *subject;
+} p2pchan_newcomer;
+
+/**
  * What the library calls. Begin with P2PCHAN_CALLBACKS_INIT and set those that you need; any may be
  * NULL. The rules at the top say when and where they run. The node is the one that calls; userdata is
  * the member of the same name.
@@ -250,6 +354,13 @@ typedef struct p2pchan_callbacks {
      * them. "stopped", after p2pchan_node_stop, is the last.
      */
     void (*on_event)(void *userdata, struct p2pchan_node *node, const char *name, const char *json);
+    /**
+     * Somebody has proved a subject and would get a remote: 0 lets it in, everything else refuses it.
+     * It waits for the answer; without one within timeouts.handshake it is refused.
+     */
+    int32_t (*on_newcomer)(void *userdata,
+                           struct p2pchan_node *node,
+                           const struct p2pchan_newcomer *newcomer);
     /**
      * Called exactly once, when nothing else will be called any more: also if p2pchan_node_new fails,
      * unless the structure itself cannot be read (NULL, or a struct_size that is none).
@@ -345,6 +456,42 @@ typedef struct p2pchan_callbacks {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Adds a discovery service of the program's own, before p2pchan_node_start; at most 16.
+ *
+ * Ownership: the structure and its name are copied. Threads: any. Errors: P2PCHAN_ERR_INVALID for a
+ * name that is not of 1 to 64 bytes, or after p2pchan_node_start; P2PCHAN_ERR_REFUSED beyond 16. If it
+ * fails, on_drop of the service has been called before it returns.
+ */
+P2PCHAN_API
+p2pchan_result p2pchan_node_add_discovery(struct p2pchan_node *node,
+                                          const struct p2pchan_discovery *discovery);
+
+/**
+ * Reports an address that a look-up has found, such as "192.0.2.7:8099"; any number of times before
+ * p2pchan_discovery_done. Reporting one twice, or this node's own, does no harm.
+ *
+ * Ownership: the text is copied. Threads: any. Errors: P2PCHAN_ERR_INVALID for what is no address, or
+ * a request that is no look-up; P2PCHAN_ERR_CLOSED if the request has been answered or cancelled.
+ */
+P2PCHAN_API
+p2pchan_result p2pchan_discovery_found(struct p2pchan_node *node,
+                                       uint64_t request,
+                                       const char *address);
+
+/**
+ * Answers a request of a discovery service: P2PCHAN_OK, or an error code with a message for people,
+ * which may be NULL.
+ *
+ * Ownership: the message is copied. Threads: any. Errors: P2PCHAN_ERR_INVALID for a result that is no
+ * code; P2PCHAN_ERR_CLOSED if the request has been answered or cancelled.
+ */
+P2PCHAN_API
+p2pchan_result p2pchan_discovery_done(struct p2pchan_node *node,
+                                      uint64_t request,
+                                      p2pchan_result result,
+                                      const char *message);
 
 /**
  * The version of the running library: major << 16 | minor << 8 | patch. P2PCHAN_VERSION_HEX is that

@@ -10,14 +10,28 @@ use std::{
     },
 };
 
-use p2pchan::{Error, ErrorKind, Kind, Message, Reason, Sender};
+use p2pchan::{Error, ErrorKind, Kind, Message, Newcomer, Reason, Sender};
 
 use crate::{
     node::p2pchan_node,
     pump::{Program, RemoteId},
-    remote::{p2pchan_info, p2pchan_kind, p2pchan_message, p2pchan_remote},
+    remote::{p2pchan_info, p2pchan_kind, p2pchan_message, p2pchan_peer_id, p2pchan_remote},
     result::{P2PCHAN_OK, c_string, code, p2pchan_result},
 };
+
+/// Somebody who has proved a subject. It is lent, for the length of the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct p2pchan_newcomer {
+    /// sizeof(p2pchan_newcomer), so that later versions can add members at the end.
+    pub struct_size: usize,
+    /// Who.
+    pub peer: p2pchan_peer_id,
+    /// The address that was dialled, or the one that the peer dialled from.
+    pub address: *const c_char,
+    /// For which subject: the phrase, or a raw topic as 64 hexadecimal digits.
+    pub subject: *const c_char,
+}
 
 /// What the library calls. Begin with P2PCHAN_CALLBACKS_INIT and set those that you need; any may be
 /// NULL. The rules at the top say when and where they run. The node is the one that calls; userdata is
@@ -105,6 +119,15 @@ pub struct p2pchan_callbacks {
             json: *const c_char,
         ),
     >,
+    /// Somebody has proved a subject and would get a remote: 0 lets it in, everything else refuses it.
+    /// It waits for the answer; without one within timeouts.handshake it is refused.
+    pub on_newcomer: Option<
+        unsafe extern "C" fn(
+            userdata: *mut c_void,
+            node: *mut p2pchan_node,
+            newcomer: *const p2pchan_newcomer,
+        ) -> i32,
+    >,
     /// Called exactly once, when nothing else will be called any more: also if p2pchan_node_new fails,
     /// unless the structure itself cannot be read (NULL, or a struct_size that is none).
     pub on_drop: Option<unsafe extern "C" fn(userdata: *mut c_void)>,
@@ -124,8 +147,9 @@ pub(crate) fn outside_callbacks(what: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::InCallback, message))
 }
 
+/// Calls a function of the program, which is a callback.
 #[inline]
-fn inside<T>(callback: impl FnOnce() -> T) -> T {
+pub(crate) fn inside<T>(callback: impl FnOnce() -> T) -> T {
     DEPTH.with(|depth| depth.set(depth.get() + 1));
     let result = callback();
     DEPTH.with(|depth| depth.set(depth.get() - 1));
@@ -151,6 +175,10 @@ unsafe impl Sync for Calls {}
 impl Calls {
     pub(crate) const fn new(callbacks: p2pchan_callbacks) -> Self {
         Self { callbacks, node: OnceLock::new(), dropped: AtomicBool::new(false) }
+    }
+
+    pub(crate) const fn want_newcomers(&self) -> bool {
+        self.callbacks.on_newcomer.is_some()
     }
 
     /// Says whose callbacks they are.
@@ -239,6 +267,25 @@ impl Program for Calls {
         let (userdata, node) = (self.callbacks.userdata, self.node());
         // SAFETY: the program's function; what it is lent lives until it returns.
         inside(|| unsafe { on_result(userdata, node, request, why, remote, message.as_ptr()) });
+    }
+
+    fn wants_events(&self) -> bool {
+        self.callbacks.on_event.is_some()
+    }
+
+    fn refuses(&self, newcomer: &Newcomer) -> bool {
+        let Some(on_newcomer) = self.callbacks.on_newcomer else { return false };
+        let address = c_string(&newcomer.address.to_string());
+        let subject = c_string(&newcomer.subject);
+        let newcomer = p2pchan_newcomer {
+            struct_size: size_of::<p2pchan_newcomer>(),
+            peer: p2pchan_peer_id { bytes: *newcomer.peer.as_bytes() },
+            address: address.as_ptr(),
+            subject: subject.as_ptr(),
+        };
+        let (userdata, node) = (self.callbacks.userdata, self.node());
+        // SAFETY: the program's function; what it is lent lives until it returns.
+        inside(|| unsafe { on_newcomer(userdata, node, &raw const newcomer) }) != 0
     }
 
     fn event(&self, name: &str, json: &str) {

@@ -14,6 +14,7 @@
 //! - `general`: version and log. `settings`: the table of settings.
 //! - `node`: from its beginning to its end. `callbacks`: what it calls.
 //! - `subject`, `remote`: what it does. `status`: what it is and was told to be.
+//! - `discovery`: services of the program's own.
 //! - `pump`: who runs callbacks, when, in which order. `runtime`, `fork`: threads and processes.
 
 #![allow(
@@ -26,6 +27,7 @@
     reason = "what callers owe stands once, in the rules at the top of the header"
 )]
 pub mod callbacks;
+pub mod discovery;
 pub mod general;
 pub mod node;
 pub mod remote;

@@ -7,12 +7,13 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use p2pchan::{Error, ErrorKind, Node, Remote};
+use p2pchan::{Builder, Error, ErrorKind, Node, Remote};
 
 use crate::{
     callbacks::{Calls, outside_callbacks, p2pchan_callbacks},
+    discovery::{MOST, Service},
     fork,
-    pump::{Hub, Turn},
+    pump::{self, Hub, Turn},
     remote::{p2pchan_peer_id, timeout},
     result::{answer, call, invalid, p2pchan_result},
     runtime::Runtime,
@@ -40,6 +41,7 @@ struct Started {
 /// What only starting and ending change.
 #[derive(Default)]
 struct Life {
+    services: Vec<Arc<Service>>,
     /// It was asked to stop, perhaps before it was started.
     stopped: bool,
     thread: Option<JoinHandle<()>>,
@@ -55,6 +57,19 @@ impl p2pchan_node {
         // SAFETY: the caller's promise.
         let node = unsafe { required(node, "node") }?;
         if node.generation == fork::generation() { Ok(node) } else { Err(fork::forked_error()) }
+    }
+
+    /// A further owner of the node behind a pointer, for what outlives the call or runs callbacks.
+    ///
+    /// # Safety
+    /// It is live, or NULL.
+    pub(crate) unsafe fn shared(node: *const Self) -> Result<Arc<Self>, Error> {
+        // SAFETY: the caller's promise; it came from `Arc::into_raw`.
+        unsafe {
+            Self::of(node)?;
+            Arc::increment_strong_count(node);
+            Ok(Arc::from_raw(node))
+        }
     }
 
     fn new(settings: Table, calls: Arc<Calls>) -> Arc<Self> {
@@ -89,8 +104,11 @@ impl p2pchan_node {
         if self.started.get().is_some() {
             return Err(invalid("the node was started already"));
         }
-        let builder = self.settings.builder();
+        let builder = self.builder(&life.services);
         let runtime = Runtime::shared(builder.runtime_threads()?)?;
+        // First, so that nothing is open if there can be no thread.
+        let threaded = self.settings.callbacks() == Callbacks::Thread;
+        let thread = if threaded { Some(self.spawn_thread()?) } else { None };
         let (sender, receiver) = mpsc::channel();
         runtime.spawn(async move {
             // Whoever asked is waiting.
@@ -100,20 +118,62 @@ impl p2pchan_node {
         let node = receiver.recv().map_err(lost)??;
         self.hub.begin(node.clone());
         let _ = self.started.set(Started { node, runtime });
-        if self.settings.callbacks() == Callbacks::Thread {
-            life.thread = Some(self.spawn_thread()?);
-        }
+        life.thread = thread.map(|(thread, go)| {
+            // It waits for that.
+            let _ = go.send(());
+            thread
+        });
         Ok(())
     }
 
-    /// The thread that runs the callbacks. It keeps the node until the last of them has returned.
-    fn spawn_thread(self: &Arc<Self>) -> Result<JoinHandle<()>, Error> {
-        let node = self.clone();
+    /// What the settings say, and what the program brings.
+    fn builder(&self, services: &[Arc<Service>]) -> Builder {
+        let mut builder = self.settings.builder();
+        for service in services {
+            let (hub, finder) = (self.hub.clone(), service.clone());
+            builder = builder.discovery(pump::Service { hub, finder });
+        }
+        if self.calls.want_newcomers() {
+            let hub = self.hub.clone();
+            builder = builder.refuse_later(move |newcomer| Box::pin(hub.refuses(newcomer)));
+        }
+        builder
+    }
+
+    /// See `p2pchan_node_add_discovery`.
+    pub(crate) fn add_service(&self, service: Arc<Service>) -> Result<(), Error> {
+        let mut life = self.life();
+        if self.started.get().is_some() || life.stopped {
+            return Err(invalid("discovery services are added before p2pchan_node_start"));
+        }
+        if life.services.len() >= MOST {
+            let message = format!("{MOST} discovery services are added already");
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        life.services.push(service);
+        Ok(())
+    }
+
+    /// Tells the program, as the last thing, that nothing will be called any more.
+    fn drop_userdata(&self) {
+        let services = mem::take(&mut self.life().services);
+        services.iter().for_each(|service| service.drop_userdata());
+        self.calls.drop_userdata();
+    }
+
+    /// The thread that runs the callbacks, from when it is told to go, or none if it never is. It keeps
+    /// the node until the last of them has returned.
+    fn spawn_thread(self: &Arc<Self>) -> Result<(JoinHandle<()>, mpsc::Sender<()>), Error> {
+        let (node, (go, told)) = (self.clone(), mpsc::channel());
         let run = move || {
+            if told.recv().is_err() {
+                return;
+            }
             while node.hub.pump.turn(None) != Turn::Ended {}
-            node.calls.drop_userdata();
+            node.drop_userdata();
         };
-        thread::Builder::new().name("p2pchan-calls".into()).spawn(run).map_err(|error| {
+        let thread = thread::Builder::new().name("p2pchan-calls".into()).spawn(run);
+        thread.map(|thread| (thread, go)).map_err(|error| {
             Error::new(ErrorKind::Io, format!("no thread for callbacks could be made: {error}"))
         })
     }
@@ -162,28 +222,28 @@ impl p2pchan_node {
             Some(thread) => drop(thread.join()),
             None => while self.hub.pump.turn(None) != Turn::Ended {},
         }
-        self.calls.drop_userdata();
+        self.drop_userdata();
     }
 
     /// Ends everything without waiting.
     fn release(self: Arc<Self>) {
-        let threaded = self.life().thread.is_some();
-        if threaded || self.started.get().is_none() {
+        if self.life().thread.is_some() {
             return self.stop();
         }
         self.life().stopped = true;
         self.hub.pump.end();
-        let Some(Started { node, runtime }) = self.started.get() else { return };
-        let (node, runtime) = (node.clone(), runtime.clone());
-        let handle = runtime.handle().clone();
-        runtime.spawn(async move {
+        let Some(Started { node, runtime }) = self.started.get() else {
+            return self.drop_userdata();
+        };
+        let (node, runtime, handle) = (node.clone(), runtime.clone(), runtime.handle().clone());
+        handle.clone().spawn(async move {
             node.close().await;
             // It may be released inside one of its own callbacks.
             self.hub.pump.quiet().await;
-            // The program may take its time.
+            // The program may take its time. The runtime goes there too, if it was the last node.
             handle.spawn_blocking(move || {
-                self.calls.drop_userdata();
-                drop((node, self));
+                self.drop_userdata();
+                drop((node, self, runtime));
             });
         });
     }
@@ -231,25 +291,12 @@ pub unsafe extern "C" fn p2pchan_node_new(
 pub unsafe extern "C" fn p2pchan_node_start(node: *mut p2pchan_node) -> p2pchan_result {
     call(|| {
         // SAFETY: the rules of the header.
-        unsafe { shared(node) }?.start()
+        unsafe { p2pchan_node::shared(node) }?.start()
     })
 }
 
 fn node_closed() -> Error {
     Error::new(ErrorKind::Closed, "the node has stopped")
-}
-
-/// A further owner of the node behind a pointer, for what outlives the call or runs callbacks.
-///
-/// # Safety
-/// It is live, or NULL.
-unsafe fn shared(node: *const p2pchan_node) -> Result<Arc<p2pchan_node>, Error> {
-    // SAFETY: the caller's promise; it came from `Arc::into_raw`.
-    unsafe {
-        p2pchan_node::of(node)?;
-        Arc::increment_strong_count(node);
-        Ok(Arc::from_raw(node))
-    }
 }
 
 /// Asks the node to end: announcements are withdrawn, what was sent goes out, remotes end (on_end
@@ -341,7 +388,7 @@ pub unsafe extern "C" fn p2pchan_node_dispatch(
 ) -> p2pchan_result {
     call(|| {
         // SAFETY: the rules of the header. A callback may release the node meanwhile.
-        let node = unsafe { shared(node) }?;
+        let node = unsafe { p2pchan_node::shared(node) }?;
         outside_callbacks("p2pchan_node_dispatch")?;
         node.dispatched("p2pchan_node_dispatch")?;
         match node.hub.pump.turn(timeout(timeout_ms)) {

@@ -73,6 +73,24 @@ pub extern "C" fn p2pchan_strerror(code: p2pchan_result) -> *const c_char {
     row.map_or(unknown, |row| row.2).as_ptr()
 }
 
+/// What a program says of its own work: nothing went wrong, or an error of this code.
+pub(crate) fn to_error(
+    code: p2pchan_result,
+    message: Option<&str>,
+) -> Result<Result<(), Error>, Error> {
+    if code == P2PCHAN_OK {
+        return Ok(Ok(()));
+    }
+    let row = TABLE.iter().find(|row| row.0 == code);
+    let Some((_, kind, sentence)) = row else {
+        return Err(invalid(format!(
+            "result {code} is no code; give one of P2PCHAN_OK and P2PCHAN_ERR_*"
+        )));
+    };
+    let sentence = sentence.to_str().unwrap_or_default();
+    Ok(Err(Error::new(*kind, message.unwrap_or(sentence))))
+}
+
 thread_local! {
     static LAST: RefCell<CString> = RefCell::default();
 }

@@ -10,10 +10,13 @@ use std::{
     task::{Poll, Waker},
 };
 
-use p2pchan::{Error, ErrorKind, Message, Node, Reason, Remote, Sender};
+use p2pchan::{Error, ErrorKind, Events, Message, Newcomer, Node, Reason, Remote, Sender, Stats};
+use tokio::sync::oneshot;
 
 use super::{
+    events::named,
     executor::{Pump, pass},
+    finder::Asked,
     slots::{Entry, RemoteId, Slots},
 };
 
@@ -39,9 +42,14 @@ pub(crate) trait Program: Send + Sync + 'static {
     fn result(&self, request: u64, result: Result<Option<RemoteId>, &Error>);
     /// Something that has a name, with particulars as JSON.
     fn event(&self, name: &str, json: &str);
+    /// Whether anybody listens to events.
+    fn wants_events(&self) -> bool;
+    /// Whether a newcomer gets no remote.
+    fn refuses(&self, newcomer: &Newcomer) -> bool;
 }
 
-/// See the module's page. Its tasks are: one that accepts remotes, one for each remote that is open, one
+/// See the module's page. Its tasks are: one that accepts remotes, two
+/// for events and statistics, one for each newcomer and each request to a discovery service, one for each remote that is open, one
 /// for each that the program waits to write to, and one for each request.
 pub(crate) struct Hub {
     pub(crate) pump: Arc<Pump>,
@@ -52,6 +60,7 @@ pub(crate) struct Hub {
     numbered: AtomicU64,
     /// One for each request without an answer, and one here.
     unanswered: Arc<()>,
+    pub(super) asked: Asked,
 }
 
 /// A place among the requests, and its number.
@@ -71,6 +80,7 @@ impl Hub {
             stopping: AtomicBool::new(false),
             numbered: AtomicU64::new(0),
             unanswered: Arc::default(),
+            asked: Asked::default(),
         })
     }
 
@@ -88,8 +98,12 @@ impl Hub {
             let message = format!("{REQUESTS} requests wait for their answers; await some first");
             return Err(Error::new(ErrorKind::Refused, message));
         }
-        let number = self.numbered.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(Request { number, wanted, place })
+        Ok(Request { number: self.number(), wanted, place })
+    }
+
+    /// The number of a request: never 0, never the same again.
+    pub(super) fn number(&self) -> u64 {
+        self.numbered.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Tells the answer to a request when it is ready. A remote in it is told of first.
@@ -112,8 +126,29 @@ impl Hub {
         if spawned { Ok(()) } else { Err(closed()) }
     }
 
+    /// Whether a newcomer gets no remote, which the program is asked; yes once it is asked nothing any
+    /// more.
+    pub(crate) fn refuses(
+        self: &Arc<Self>,
+        newcomer: Newcomer,
+    ) -> impl Future<Output = bool> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        let hub = self.clone();
+        self.pump.spawn(async move {
+            // It may have given up before its turn came.
+            if !answer.is_closed() {
+                let _ = answer.send(hub.program.refuses(&newcomer));
+            }
+        });
+        async { answered.await.unwrap_or(true) }
+    }
+
     /// Tells of all that a node does from now on.
     pub(crate) fn begin(self: &Arc<Self>, node: Node) {
+        if self.program.wants_events() {
+            self.pump.spawn(self.clone().tell_events(node.events()));
+            self.pump.spawn(self.clone().tell_stats(node.stats()));
+        }
         let hub = self.clone();
         self.pump.spawn(async move {
             while let Some(remote) = node.next_remote().await {
@@ -121,6 +156,22 @@ impl Hub {
                 pass().await;
             }
         });
+    }
+
+    async fn tell_events(self: Arc<Self>, mut events: Events) {
+        while let Some(event) = events.next().await {
+            let (name, particulars) = named(&event);
+            self.program.event(name, &particulars.to_string());
+            pass().await;
+        }
+    }
+
+    async fn tell_stats(self: Arc<Self>, mut stats: Stats) {
+        while let Some(change) = stats.next().await {
+            // Numbers under names always become JSON.
+            let json = serde_json::to_string(&change).unwrap_or_default();
+            self.program.event("stats", &json);
+        }
     }
 
     /// Tells to the end what closing the node brings. When all remotes have been told to have ended, the event `stopped` is the last,

@@ -1,7 +1,7 @@
 //! Callbacks, for languages that have them: everything that a node tells, told one thing at a time, on
 //! a thread that the program chooses.
 //!
-//! Nothing here knows of C. A [`Pump`] is a small executor that runs only while somebody turns it:
+//! Nothing here knows of C. A pump is a small executor that runs only while somebody turns it:
 //! a thread of the library, or the program itself inside its own loop. Its tasks are futures of the
 //! crate `p2pchan` with a call to the [`Program`] behind each.
 //!
@@ -17,14 +17,18 @@
 //! # Layout
 //! - `executor`: the pump. `bell`: the descriptor that is readable while there is something to do.
 //! - `slots`: remotes by number. `hub`: a node's tasks, and what they tell.
+//! - `events`: events by name. `finder`: discovery services of the program.
 
 #![forbid(unsafe_code)]
 
 mod bell;
+mod events;
 mod executor;
+mod finder;
 mod hub;
 mod slots;
 
 pub(crate) use executor::Turn;
+pub(crate) use finder::{Finder, Service, Verb};
 pub(crate) use hub::{Hub, Program};
 pub(crate) use slots::{Entry, RemoteId};
