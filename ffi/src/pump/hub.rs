@@ -5,7 +5,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
     },
     task::{Poll, Waker},
 };
@@ -17,7 +17,7 @@ use super::{
     events::named,
     executor::{Pump, pass},
     finder::Asked,
-    slots::{Entry, RemoteId, Slots},
+    slots::{RemoteId, Slots},
 };
 
 /// Messages of one remote that are told before others get their turn.
@@ -54,7 +54,7 @@ pub(crate) trait Program: Send + Sync + 'static {
 pub(crate) struct Hub {
     pub(crate) pump: Arc<Pump>,
     program: Arc<dyn Program>,
-    slots: Slots,
+    slots: Slots<Entry>,
     stopping: AtomicBool,
     /// The last number that was given to a request.
     numbered: AtomicU64,
@@ -302,7 +302,29 @@ impl Hub {
     }
 }
 
+/// What is kept of a remote beside the task that reads it.
+pub(crate) struct Entry {
+    pub(crate) sender: Sender,
+    /// The program's own, from beginning to end.
+    pub(crate) userdata: AtomicPtr<()>,
+    paused: AtomicBool,
+    /// The task that waits for the pause to end.
+    reader: Mutex<Option<Waker>>,
+    /// The program waits to hear that there is room.
+    wants_room: AtomicBool,
+}
+
 impl Entry {
+    fn new(sender: Sender) -> Arc<Self> {
+        Arc::new(Self {
+            sender,
+            userdata: AtomicPtr::default(),
+            paused: AtomicBool::new(false),
+            reader: Mutex::default(),
+            wants_room: AtomicBool::new(false),
+        })
+    }
+
     pub(crate) fn pause(&self) {
         self.paused.store(true, Ordering::SeqCst);
     }

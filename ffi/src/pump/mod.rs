@@ -27,8 +27,10 @@ mod executor;
 mod finder;
 mod hub;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use executor::Turn;
 pub(crate) use finder::{Finder, Service, Verb};
-pub(crate) use hub::{Hub, Program};
-pub(crate) use slots::{Entry, RemoteId};
+pub(crate) use hub::{Entry, Hub, Program};
+pub(crate) use slots::RemoteId;

@@ -9,11 +9,10 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
-use std::task::Waker;
 
-use p2pchan::{Error, ErrorKind, Sender};
+use p2pchan::{Error, ErrorKind};
 
 /// The number of a remote. 2^40 remotes are more than a process sees in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,25 +25,12 @@ const FIRST: usize = 64;
 /// Pieces that [`PLACE_BITS`] can name, and nearly all places of the last.
 const PIECES: usize = 18;
 
-/// What is kept of a remote beside the task that reads it.
-pub(crate) struct Entry {
-    pub(crate) sender: Sender,
-    /// The program's own, from beginning to end.
-    pub(crate) userdata: AtomicPtr<()>,
-    pub(super) paused: AtomicBool,
-    /// The task that waits for the pause to end.
-    pub(super) reader: Mutex<Option<Waker>>,
-    /// The program waits to hear that there is room.
-    pub(super) wants_room: AtomicBool,
-}
-
-#[derive(Default)]
-struct Slot(Mutex<(u64, Option<Arc<Entry>>)>);
+/// A number, and what it stands for if it does.
+struct Slot<T>(Mutex<(u64, Option<Arc<T>>)>);
 
 /// The table. Pieces are made when they are needed and stay, so finding one takes no lock.
-#[derive(Default)]
-pub(super) struct Slots {
-    pieces: [OnceLock<Box<[Slot]>>; PIECES],
+pub(super) struct Slots<T> {
+    pieces: [OnceLock<Box<[Slot<T>]>>; PIECES],
     places: Mutex<Places>,
 }
 
@@ -64,20 +50,14 @@ fn split(place: usize) -> (usize, usize) {
     (piece, place - FIRST * ((1 << piece) - 1))
 }
 
-impl Entry {
-    pub(super) fn new(sender: Sender) -> Arc<Self> {
-        Arc::new(Self {
-            sender,
-            userdata: AtomicPtr::default(),
-            paused: AtomicBool::new(false),
-            reader: Mutex::default(),
-            wants_room: AtomicBool::new(false),
-        })
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self { pieces: [const { OnceLock::new() }; PIECES], places: Mutex::default() }
     }
 }
 
-impl Slots {
-    pub(super) fn insert(&self, entry: Arc<Entry>) -> Result<RemoteId, Error> {
+impl<T> Slots<T> {
+    pub(super) fn insert(&self, entry: Arc<T>) -> Result<RemoteId, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let mut places = lock(&self.places);
         let place = match places.free.pop() {
@@ -95,7 +75,7 @@ impl Slots {
         let id = NEXT.fetch_add(1, Ordering::Relaxed) << PLACE_BITS | place as u64;
         let (piece, rest) = split(place);
         let piece = self.pieces[piece]
-            .get_or_init(|| (0..FIRST << piece).map(|_| Slot::default()).collect());
+            .get_or_init(|| (0..FIRST << piece).map(|_| Slot(Mutex::new((0, None)))).collect());
         *lock(&piece[rest].0) = (id, Some(entry));
         Ok(RemoteId(id))
     }
@@ -116,11 +96,11 @@ impl Slots {
     /// # Errors
     /// [`ErrorKind::Closed`] if the number stands for no remote, or for none any more.
     #[inline]
-    pub(super) fn with<T>(
+    pub(super) fn with<R>(
         &self,
         id: RemoteId,
-        call: impl FnOnce(&Arc<Entry>) -> T,
-    ) -> Result<T, Error> {
+        call: impl FnOnce(&Arc<T>) -> R,
+    ) -> Result<R, Error> {
         if let Some(slot) = self.slot(id) {
             let slot = lock(&slot.0);
             if let (number, Some(entry)) = &*slot
@@ -132,7 +112,7 @@ impl Slots {
         Err(gone(id))
     }
 
-    pub(super) fn all(&self) -> Vec<(RemoteId, Arc<Entry>)> {
+    pub(super) fn all(&self) -> Vec<(RemoteId, Arc<T>)> {
         let used = lock(&self.places).used;
         let slots = (0..used).filter_map(|place| self.at(place));
         slots
@@ -144,12 +124,12 @@ impl Slots {
     }
 
     #[inline]
-    fn slot(&self, id: RemoteId) -> Option<&Slot> {
+    fn slot(&self, id: RemoteId) -> Option<&Slot<T>> {
         self.at(place(id))
     }
 
     #[inline]
-    fn at(&self, place: usize) -> Option<&Slot> {
+    fn at(&self, place: usize) -> Option<&Slot<T>> {
         let (piece, rest) = split(place);
         self.pieces.get(piece)?.get()?.get(rest)
     }
@@ -163,4 +143,48 @@ fn place(RemoteId(id): RemoteId) -> usize {
 #[cold]
 fn gone(RemoteId(id): RemoteId) -> Error {
     Error::new(ErrorKind::Closed, format!("remote {id} has ended, or never was"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_stands_for_one_thing_and_after_that_for_nothing() {
+        let slots = Slots::default();
+        let first = slots.insert(Arc::new("first")).unwrap();
+        assert_eq!(slots.with(first, |it| **it).unwrap(), "first");
+        slots.remove(first);
+        let second = slots.insert(Arc::new("second")).unwrap();
+        assert_eq!(place(first), place(second), "places are used again");
+        assert_ne!(first, second);
+        slots.remove(first);
+        assert_eq!(slots.with(first, |_| ()).unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(slots.with(second, |it| **it).unwrap(), "second");
+    }
+
+    #[test]
+    fn numbers_of_another_table_and_made_up_ones_stand_for_nothing() {
+        let (slots, others) = (Slots::default(), Slots::default());
+        let id = slots.insert(Arc::new(())).unwrap();
+        others.insert(Arc::new(())).unwrap();
+        for stranger in [id, RemoteId(0), RemoteId(1), RemoteId(u64::MAX), RemoteId(id.0 + 1)] {
+            assert!(others.with(stranger, |_| ()).is_err(), "{stranger:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_grows_by_pieces_without_a_gap() {
+        let slots = Slots::default();
+        let ids: Vec<_> = (0..1000).map(|it| slots.insert(Arc::new(it)).unwrap()).collect();
+        for (expected, id) in ids.iter().enumerate() {
+            assert_eq!(place(*id), expected);
+            assert_eq!(slots.with(*id, |it| **it).unwrap(), expected);
+        }
+        assert_eq!(slots.all().len(), 1000);
+        for place in [0, 63, 64, 191, 192, (1 << PLACE_BITS) - FIRST - 1] {
+            let (piece, rest) = split(place);
+            assert!(piece < PIECES && rest < FIRST << piece, "{place}");
+        }
+    }
 }
