@@ -350,8 +350,8 @@ typedef struct p2pchan_callbacks {
                       struct p2pchan_remote remote,
                       const char *message);
     /**
-     * Something has happened that has a name; the particulars are a JSON object. docs/abi.md lists
-     * them. "stopped", after p2pchan_node_stop, is the last.
+     * Something has happened that has a name; the particulars are a JSON object. docs/status.md
+     * lists them. "stopped", after p2pchan_node_stop, is the last.
      */
     void (*on_event)(void *userdata, struct p2pchan_node *node, const char *name, const char *json);
     /**

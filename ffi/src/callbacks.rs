@@ -109,8 +109,8 @@ pub struct p2pchan_callbacks {
             message: *const c_char,
         ),
     >,
-    /// Something has happened that has a name; the particulars are a JSON object. docs/abi.md lists
-    /// them. "stopped", after p2pchan_node_stop, is the last.
+    /// Something has happened that has a name; the particulars are a JSON object. docs/status.md
+    /// lists them. "stopped", after p2pchan_node_stop, is the last.
     pub on_event: Option<
         unsafe extern "C" fn(
             userdata: *mut c_void,

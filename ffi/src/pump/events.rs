@@ -1,4 +1,4 @@
-//! Events by name, with their particulars as JSON; docs/abi.md lists them.
+//! Events by name, with their particulars as JSON; docs/status.md lists them.
 
 use p2pchan::{Error, Event};
 use serde_json::{Value, json};
