@@ -13,10 +13,17 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # Of each target of `make fuzz`.
 SECONDS ?= 60
+# Of the library, below PREFIX.
+LIBDIR ?= lib
 MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+# Where the checks of the library install it.
+LIBRARY_PREFIX = $(CURDIR)/target/library
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 # The version that is installed where there is none.
 CARGO_DENY_VERSION := 0.20.2
+CARGO_C_VERSION := 0.10.24
+# The version that must be there: another one makes another header.
+CBINDGEN_VERSION := 0.29.4
 # Continuous integration has no terminal, and nobody to answer a question.
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
@@ -28,7 +35,7 @@ help: ## Lists the targets
 
 ## What users want
 
-.PHONY: build demo bench fuzz soak doc install uninstall clean
+.PHONY: build demo bench fuzz soak doc install install-program install-library uninstall clean
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
@@ -50,7 +57,9 @@ soak: ## Moves two million packets of three protocols over one UDP port, optimis
 doc: ## Builds the documentation of the Rust interface: target/doc/p2pchan
 	$(CARGO) doc --workspace --no-deps
 
-install: build ## Installs the program, its manual pages and completions below PREFIX
+install: install-program install-library ## Installs the program and the C library below PREFIX
+
+install-program: build ## Installs the program, its manual pages and completions
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(MANDIR)' \
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' \
@@ -63,7 +72,21 @@ install: build ## Installs the program, its manual pages and completions below P
 	target/release/p2pchan completions zsh > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_p2pchan'
 	target/release/p2pchan completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/p2pchan.fish'
 
+install-library: cargo-c ## Installs the C library, its header and p2pchan.pc
+	$(CARGO) cinstall --release -p p2pchan-ffi $(if $(DESTDIR),--destdir '$(DESTDIR)') \
+	  --prefix '$(PREFIX)' --libdir '$(LIBDIR)'
+	strip '$(DESTDIR)$(PREFIX)/$(LIBDIR)/libp2pchan.so'
+	strip --strip-debug '$(DESTDIR)$(PREFIX)/$(LIBDIR)/libp2pchan.a'
+
+.PHONY: cargo-c
+cargo-c:
+	@$(CARGO) cinstall --version 2>/dev/null || { \
+	   echo "cargo-c is missing; building version $(CARGO_C_VERSION), which takes some minutes"; \
+	   $(CARGO) install --debug --locked --version $(CARGO_C_VERSION) cargo-c; }
+
 uninstall: ## Removes what install put there
+	rm -f '$(DESTDIR)$(PREFIX)/include/p2pchan.h' '$(DESTDIR)$(PREFIX)/$(LIBDIR)/pkgconfig/p2pchan.pc' \
+	  '$(DESTDIR)$(PREFIX)/$(LIBDIR)'/libp2pchan.so* '$(DESTDIR)$(PREFIX)/$(LIBDIR)/libp2pchan.a'
 	rm -f '$(DESTDIR)$(PREFIX)/bin/p2pchan' '$(MANDIR)/p2pchan.1' \
 	  '$(MANDIR)/p2pchan-join.1' '$(MANDIR)/p2pchan-send.1' '$(MANDIR)/p2pchan-recv.1' \
 	  '$(MANDIR)/p2pchan-phrase.1' '$(MANDIR)/p2pchan-status.1' '$(MANDIR)/p2pchan-explain.1' \
@@ -77,8 +100,8 @@ clean: ## Removes what was built
 
 ## Checks, in the order of `make test`: what fails fast comes first
 
-.PHONY: test tree format scripts layers settings vectors lint deny rustdoc unit doctest interop msrv
-test: tree format scripts layers settings vectors lint deny rustdoc unit doctest interop msrv ## Runs every check, and installs what they lack
+.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest interop linkage symbols size msrv
+test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest interop linkage symbols size msrv ## Runs every check, and installs what they lack
 	@printf '\n=== all checks passed: %s\n' '$^'
 
 tree: ## Checks that the repository stands on its own
@@ -110,6 +133,13 @@ settings: ## Checks that docs/settings.md is what the table says
 	$(call heading,'docs/settings.md is up to date')
 	$(CARGO) run -q -p p2pchan-proto --example settings | diff -u docs/settings.md - \
 	  || { echo 'Run: cargo run -p p2pchan-proto --example settings > docs/settings.md'; exit 1; }
+
+header: ## Checks that include/p2pchan.h is what ffi/ says, and that compilers take it
+	$(call heading,'the header of the C interface')
+	@cbindgen --version 2>/dev/null | grep -q -x 'cbindgen $(subst .,\.,$(CBINDGEN_VERSION))' || { \
+	   echo "cbindgen $(CBINDGEN_VERSION) is missing; building it, which takes a minute"; \
+	   $(CARGO) install --debug --locked --version $(CBINDGEN_VERSION) cbindgen; }
+	tests/abi/header
 
 vectors: ## Recomputes the test vectors of the protocol without our Rust
 	$(call heading,'an independent program agrees on the bytes')
@@ -145,6 +175,24 @@ doctest: ## Runs the examples in the documentation
 interop: ## Runs the tests against other implementations
 	$(call heading,'other implementations')
 	@if [ -x tests/interop/run ]; then tests/interop/run < /dev/null; else echo 'there are none yet'; fi
+
+# What follows is checked on one optimised build, installed as a user would.
+.PHONY: library
+library:
+	$(call heading,'the optimised C library')
+	@$(MAKE) --no-print-directory install-library DESTDIR= LIBDIR=lib PREFIX='$(LIBRARY_PREFIX)'
+
+linkage: library ## Links a program outside the repository with the C library, shared and static
+	$(call heading,'cc and pkg-config are enough')
+	tests/abi/linkage '$(LIBRARY_PREFIX)'
+
+symbols: library ## Checks that the C library exports what was promised, and nothing else
+	$(call heading,'the symbols and types of docs/abi.md')
+	tests/abi/symbols '$(LIBRARY_PREFIX)/lib/libp2pchan.so'
+
+size: library ## Checks that the C library is small
+	$(call heading,'how large the shared library is')
+	tests/abi/size '$(LIBRARY_PREFIX)/lib/libp2pchan.so'
 
 msrv: ## Checks that the oldest toolchain we promise compiles everything
 	$(call heading,'Rust $(MSRV)')
