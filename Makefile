@@ -133,6 +133,7 @@ settings: ## Checks that docs/settings.md is what the table says
 	$(call heading,'docs/settings.md is up to date')
 	$(CARGO) run -q -p p2pchan-proto --example settings | diff -u docs/settings.md - \
 	  || { echo 'Run: cargo run -p p2pchan-proto --example settings > docs/settings.md'; exit 1; }
+	tests/abi/settings
 
 header: ## Checks that include/p2pchan.h is what ffi/ says, and that compilers take it
 	$(call heading,'the header of the C interface')

@@ -31,3 +31,16 @@ functions() {
 version() {
     sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml
 }
+
+# promised symbols, promised settings: the names in ffi/abi/symbols.txt or settings.txt, each of which
+# stands there with the version that it appeared in.
+promised() {
+    wrong=$(grep -vE '^(#.*|[a-z0-9_.]+ [0-9]+\.[0-9]+\.[0-9]+)$' "ffi/abi/$1.txt" || true)
+    [ -z "$wrong" ] || failed "ffi/abi/$1.txt: not a name and the version that it appeared in: $wrong"
+    sed -n 's/^\([a-z].*\) .*/\1/p' "ffi/abi/$1.txt" | LC_ALL=C sort
+}
+
+# The keys that all languages have, and the one of the C interface.
+setting_keys() {
+    { sed -n 's/^| `\([a-z_.]*\)` |.*/\1/p' docs/settings.md; echo callbacks; } | LC_ALL=C sort
+}
