@@ -26,6 +26,8 @@ CARGO_C_VERSION := 0.10.24
 CBINDGEN_VERSION := 0.29.4
 # Continuous integration has no terminal, and nobody to answer a question.
 export CARGO_TERM_PROGRESS_WHEN ?= never
+# What cargo installs for the checks is found where cargo puts it.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
 heading = @printf '\n=== %s: %s\n' '$@' $(1)
 
