@@ -13,7 +13,7 @@ use crate::{
     callbacks::{Calls, outside_callbacks, p2pchan_callbacks},
     discovery::{MOST, Service},
     fork,
-    pump::{self, Hub, Turn},
+    pump::{self, Hub, Turn, forget_recent},
     remote::{p2pchan_peer_id, timeout},
     result::{answer, call, invalid, p2pchan_result},
     runtime::Runtime,
@@ -215,6 +215,7 @@ impl p2pchan_node {
 
     /// Ends everything and waits for the last callback.
     fn free(self: Arc<Self>) {
+        forget_recent();
         self.stop();
         let thread = mem::take(&mut self.life().thread);
         match thread {

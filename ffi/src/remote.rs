@@ -190,7 +190,7 @@ pub unsafe extern "C" fn p2pchan_remote_try_send(
         // SAFETY: the rules of the header.
         let (node, lent) = unsafe { (p2pchan_node::of(node)?, Lent::new(kind, data, len)?) };
         let id = RemoteId(remote.id);
-        let sent = node.hub.with(id, |entry| match entry.sender.try_send(&lent) {
+        let sent = node.hub.with_recent(id, |entry| match entry.sender.try_send(&lent) {
             Err(error) => Err((error, entry.clone())),
             Ok(()) => Ok(()),
         })?;

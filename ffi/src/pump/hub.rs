@@ -1,8 +1,9 @@
 //! A node's tasks of the pump, and what they tell the program.
 
 use std::{
+    cell::RefCell,
     future::poll_fn,
-    mem,
+    mem, ptr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
@@ -222,6 +223,7 @@ impl Hub {
         // A paused remote holds back its end too, as a socket does that nobody reads.
         self.resumed(&entry).await;
         self.program.ended(id, remote.reason());
+        entry.gone.store(true, Ordering::Relaxed);
         self.slots.remove(id);
     }
 
@@ -280,6 +282,31 @@ impl Hub {
         self.slots.with(id, call)
     }
 
+    /// As [`with`](Self::with), without a lock if this thread asked for the same remote the last time:
+    /// for what is done again and again.
+    #[inline]
+    pub(crate) fn with_recent<T>(
+        &self,
+        id: RemoteId,
+        call: impl FnOnce(&Arc<Entry>) -> T,
+    ) -> Result<T, Error> {
+        let hub = ptr::from_ref(self).addr();
+        RECENT
+            .try_with(|recent| {
+                let mut recent = recent.borrow_mut();
+                match &*recent {
+                    Some(known) if known.is(hub, id) => Ok(call(&known.entry)),
+                    _ => {
+                        let entry = self.slots.with(id, Arc::clone)?;
+                        let known = recent.insert(Recent { hub, id, entry });
+                        Ok(call(&known.entry))
+                    }
+                }
+            })
+            // The thread ends.
+            .unwrap_or_else(|_| Err(closed()))
+    }
+
     /// All remotes that are open.
     pub(crate) fn remotes(&self) -> Vec<RemoteId> {
         self.slots.all().into_iter().map(|(id, _)| id).collect()
@@ -302,6 +329,33 @@ impl Hub {
     }
 }
 
+thread_local! {
+    /// The remote that this thread asked for the last time. It keeps no more than that one, and that
+    /// until it asks for another, gives a node back, or ends.
+    static RECENT: RefCell<Option<Recent>> = const { RefCell::new(None) };
+}
+
+struct Recent {
+    /// Where the hub is. Another one may be there later, but never with the same number.
+    hub: usize,
+    id: RemoteId,
+    entry: Arc<Entry>,
+}
+
+impl Recent {
+    #[inline]
+    fn is(&self, hub: usize, id: RemoteId) -> bool {
+        self.id == id && self.hub == hub && !self.entry.gone.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets this thread forget the remote that it asked for the last time.
+pub(crate) fn forget_recent() {
+    // A thread that ends has forgotten it.
+    let recent = RECENT.try_with(RefCell::take);
+    drop(recent);
+}
+
 /// What is kept of a remote beside the task that reads it.
 pub(crate) struct Entry {
     pub(crate) sender: Sender,
@@ -312,6 +366,8 @@ pub(crate) struct Entry {
     reader: Mutex<Option<Waker>>,
     /// The program waits to hear that there is room.
     wants_room: AtomicBool,
+    /// Its end has been told.
+    gone: AtomicBool,
 }
 
 impl Entry {
@@ -322,6 +378,7 @@ impl Entry {
             paused: AtomicBool::new(false),
             reader: Mutex::default(),
             wants_room: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
         })
     }
 

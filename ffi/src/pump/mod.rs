@@ -32,5 +32,5 @@ mod tests;
 
 pub(crate) use executor::Turn;
 pub(crate) use finder::{Finder, Service, Verb};
-pub(crate) use hub::{Entry, Hub, Program};
+pub(crate) use hub::{Entry, Hub, Program, forget_recent};
 pub(crate) use slots::RemoteId;

@@ -47,6 +47,8 @@ pub(crate) async fn drive(
     let now = clock.now();
     let mut drive = Drive { link, pipe, clock, now, armed: false, lost: false };
     let reason = poll_fn(|context| drive.poll(context, timer.as_mut(), &mut node)).await;
+    // Who keeps a remote that has ended does not keep the runtime.
+    drive.link.lock().driver = None;
     if !drive.lost {
         let _ = tokio::time::timeout(GOODBYE, drive.say_goodbye()).await;
     }

@@ -54,6 +54,7 @@ impl Link {
     }
 
     /// For the driver, and for reading.
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
