@@ -75,7 +75,7 @@ install-program: build ## Installs the program, its manual pages and completions
 	target/release/p2pchan completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/p2pchan.fish'
 
 install-library: cargo-c ## Installs the C library, its header and p2pchan.pc
-	$(CARGO) cinstall --release -p p2pchan-ffi $(if $(DESTDIR),--destdir '$(DESTDIR)') \
+	$(CARGO) cinstall --profile library -p p2pchan-ffi $(if $(DESTDIR),--destdir '$(DESTDIR)') \
 	  --prefix '$(PREFIX)' --libdir '$(LIBDIR)'
 	strip '$(DESTDIR)$(PREFIX)/$(LIBDIR)/libp2pchan.so'
 	strip --strip-debug '$(DESTDIR)$(PREFIX)/$(LIBDIR)/libp2pchan.a'
