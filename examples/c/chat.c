@@ -1,22 +1,20 @@
-/* A chat: lines from standard input go to everybody who has the same subject.
+/* A chat: a line typed here appears at everybody who has the same subject.
  *
  *     cc chat.c $(pkg-config --cflags --libs p2pchan) -o chat
- *     ./chat "My Cool Service 1.0" listen=0.0.0.0:8099 discovery.bittorrent.bootstrap=public
- *
- * The program has a loop of its own, over poll(); the library's callbacks run inside it. */
+ *     ./chat "My Cool Service 1.0" listen=0.0.0.0:0 discovery.bittorrent.bootstrap=public */
 #include <p2pchan.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+/* The library calls this for everybody who is found, on a thread of its own. */
 static void on_remote(void *userdata, p2pchan_node *node, p2pchan_remote remote,
                       const p2pchan_info *info, const char *subject)
 {
     (void)userdata, (void)node, (void)subject;
-    printf("+ %llu %s\n", (unsigned long long)remote.id, info->address);
+    printf("+ %llu at %s\n", (unsigned long long)remote.id, info->address);
 }
 
+/* And this for each message. The data is lent until this returns, and does not end with NUL. */
 static void on_data(void *userdata, p2pchan_node *node, p2pchan_remote remote, p2pchan_kind kind,
                     const uint8_t *data, size_t len)
 {
@@ -24,50 +22,16 @@ static void on_data(void *userdata, p2pchan_node *node, p2pchan_remote remote, p
     printf("%llu: %.*s\n", (unsigned long long)remote.id, (int)len, (const char *)data);
 }
 
-static void on_end(void *userdata, p2pchan_node *node, p2pchan_remote remote, p2pchan_result why,
-                   const char *message)
-{
-    (void)userdata, (void)node, (void)why;
-    printf("- %llu %s\n", (unsigned long long)remote.id, message);
-}
-
-static int failed(void)
-{
-    fprintf(stderr, "chat: %s\n", p2pchan_last_error());
-    return 1;
-}
-
-/* To everybody. Who reads too slowly for a chat misses the line. */
-static void say(p2pchan_node *node, const char *line, size_t len)
+/* To everybody who is there, waiting up to a second for who reads slowly. */
+static void say(p2pchan_node *node, const char *line)
 {
     p2pchan_remote remotes[64];
     size_t count = 0, i;
     p2pchan_node_remotes(node, remotes, 64, &count);
     for (i = 0; i < count && i < 64; i++)
-        if (p2pchan_remote_try_send(node, remotes[i], P2PCHAN_TEXT, (const uint8_t *)line, len))
+        if (p2pchan_remote_send(node, remotes[i], P2PCHAN_TEXT, (const uint8_t *)line,
+                                strcspn(line, "\n"), 1000))
             fprintf(stderr, "chat: %s\n", p2pchan_last_error());
-}
-
-static int chat(p2pchan_node *node)
-{
-    struct pollfd watched[2];
-    char line[4096];
-    watched[0].fd = p2pchan_node_event_fd(node);
-    watched[1].fd = STDIN_FILENO;
-    watched[0].events = watched[1].events = POLLIN;
-    for (;;) {
-        if (poll(watched, 2, -1) < 0)
-            return 1;
-        if (watched[0].revents && p2pchan_node_dispatch(node, 0))
-            return 0;
-        if (watched[1].revents) {
-            /* A line of a terminal comes whole. */
-            ssize_t len = read(STDIN_FILENO, line, sizeof line);
-            if (len <= 0)
-                return 0;
-            say(node, line, (size_t)(line[len - 1] == '\n' ? len - 1 : len));
-        }
-    }
 }
 
 int main(int argc, char **argv)
@@ -75,32 +39,24 @@ int main(int argc, char **argv)
     p2pchan_callbacks callbacks = P2PCHAN_CALLBACKS_INIT;
     p2pchan_settings *settings = p2pchan_settings_new();
     p2pchan_node *node = NULL;
-    char addresses[1024] = "";
-    size_t len = 0;
-    int i, status;
-    if (argc < 2) {
-        fprintf(stderr, "usage: chat SUBJECT [SETTING=VALUE]...\n");
-        return 2;
+    char line[4096], *value;
+    int i, failed = argc < 2;
+
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* line by line into a pipe, too */
+    for (i = 2; i < argc && !failed; i++) {
+        value = strtok(argv[i], "=") ? strtok(NULL, "") : NULL;
+        failed = p2pchan_settings_set(settings, argv[i], value);
     }
-    setvbuf(stdout, NULL, _IOLBF, 0);
     callbacks.on_remote = on_remote;
     callbacks.on_data = on_data;
-    callbacks.on_end = on_end;
-    p2pchan_settings_set(settings, "callbacks", "dispatch");
-    for (i = 2; i < argc; i++) {
-        char *value = strchr(argv[i], '=');
-        if (value)
-            *value++ = '\0';
-        if (p2pchan_settings_set(settings, argv[i], value))
-            return failed();
+    if (failed || p2pchan_node_new(settings, &callbacks, &node) || p2pchan_node_start(node)
+        || p2pchan_discover(node, argv[1], NULL, NULL)) {
+        fprintf(stderr, "chat SUBJECT [SETTING=VALUE]...\n%s\n", p2pchan_last_error());
+        return 1;
     }
-    if (p2pchan_node_new(settings, &callbacks, &node) || p2pchan_node_start(node)
-        || p2pchan_discover(node, argv[1], NULL, NULL)
-        || p2pchan_node_addresses(node, addresses, sizeof addresses, &len))
-        return failed();
+    while (fgets(line, sizeof line, stdin))
+        say(node, line);
+    p2pchan_node_free(node); /* what was sent still goes out */
     p2pchan_settings_free(settings);
-    printf("listening at %s\n", addresses);
-    status = chat(node);
-    p2pchan_node_free(node);
-    return status;
+    return 0;
 }
