@@ -6,20 +6,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What to call somebody: the first digits of the peer's id. */
+static const char *name(p2pchan_node *node, p2pchan_remote remote)
+{
+    static char digits[9]; /* shared, as callbacks never run at the same time */
+    p2pchan_info info;
+    memset(&info, 0, sizeof info);
+    info.struct_size = sizeof info;
+    p2pchan_remote_info(node, remote, &info);
+    snprintf(digits, sizeof digits, "%02x%02x%02x%02x", info.peer.bytes[0], info.peer.bytes[1],
+             info.peer.bytes[2], info.peer.bytes[3]);
+    return digits;
+}
+
 /* The library calls this for everybody who is found, on a thread of its own. */
 static void on_remote(void *userdata, p2pchan_node *node, p2pchan_remote remote,
                       const p2pchan_info *info, const char *subject)
 {
-    (void)userdata, (void)node, (void)subject;
-    printf("+ %llu at %s\n", (unsigned long long)remote.id, info->address);
+    (void)userdata, (void)subject;
+    printf("+ %s at %s\n", name(node, remote), info->address);
 }
 
 /* And this for each message. The data is lent until this returns, and does not end with NUL. */
 static void on_data(void *userdata, p2pchan_node *node, p2pchan_remote remote, p2pchan_kind kind,
                     const uint8_t *data, size_t len)
 {
-    (void)userdata, (void)node, (void)kind;
-    printf("%llu: %.*s\n", (unsigned long long)remote.id, (int)len, (const char *)data);
+    (void)userdata, (void)kind;
+    printf("%s: %.*s\n", name(node, remote), (int)len, (const char *)data);
 }
 
 /* To everybody who is there, waiting up to a second for who reads slowly. */

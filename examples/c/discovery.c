@@ -78,8 +78,8 @@ static void withdraw(void *userdata, p2pchan_node *node, uint64_t request,
 static void on_remote(void *userdata, p2pchan_node *node, p2pchan_remote remote,
                       const p2pchan_info *info, const char *subject)
 {
-    (void)userdata, (void)node, (void)subject;
-    printf("+ %llu at %s\n", (unsigned long long)remote.id, info->address);
+    (void)userdata, (void)node, (void)remote, (void)subject;
+    printf("found somebody at %s\n", info->address);
     fflush(stdout);
 }
 
@@ -98,7 +98,8 @@ int main(int argc, char **argv)
     folder.look_up = look_up;
     folder.withdraw = withdraw;
     if (p2pchan_settings_set(settings, "listen", argv[3])
-        || p2pchan_node_new(settings, &callbacks, &node) || p2pchan_node_add_discovery(node, &folder)
+        || p2pchan_node_new(settings, &callbacks, &node)
+        || p2pchan_node_add_discovery(node, &folder)
         || p2pchan_node_start(node) || p2pchan_discover(node, argv[2], NULL, NULL))
         return fprintf(stderr, "discovery: %s\n", p2pchan_last_error()), 1;
     p2pchan_settings_free(settings);

@@ -11,25 +11,38 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What to call somebody: the first digits of the peer's id. */
+static const char *name(p2pchan_node *node, p2pchan_remote remote)
+{
+    static char digits[9]; /* shared, as callbacks never run at the same time */
+    p2pchan_info info;
+    memset(&info, 0, sizeof info);
+    info.struct_size = sizeof info;
+    p2pchan_remote_info(node, remote, &info);
+    snprintf(digits, sizeof digits, "%02x%02x%02x%02x", info.peer.bytes[0], info.peer.bytes[1],
+             info.peer.bytes[2], info.peer.bytes[3]);
+    return digits;
+}
+
 static void on_remote(void *userdata, p2pchan_node *node, p2pchan_remote remote,
                       const p2pchan_info *info, const char *subject)
 {
-    (void)userdata, (void)node, (void)subject;
-    printf("+ %llu at %s\n", (unsigned long long)remote.id, info->address);
+    (void)userdata, (void)subject;
+    printf("+ %s at %s\n", name(node, remote), info->address);
 }
 
 static void on_data(void *userdata, p2pchan_node *node, p2pchan_remote remote, p2pchan_kind kind,
                     const uint8_t *data, size_t len)
 {
-    (void)userdata, (void)node, (void)kind;
-    printf("%llu: %.*s\n", (unsigned long long)remote.id, (int)len, (const char *)data);
+    (void)userdata, (void)kind;
+    printf("%s: %.*s\n", name(node, remote), (int)len, (const char *)data);
 }
 
 static void on_end(void *userdata, p2pchan_node *node, p2pchan_remote remote, p2pchan_result why,
                    const char *message)
 {
-    (void)userdata, (void)node, (void)why;
-    printf("- %llu %s\n", (unsigned long long)remote.id, message);
+    (void)userdata, (void)why;
+    printf("- %s: %s\n", name(node, remote), message);
 }
 
 static int failed(void)

@@ -87,8 +87,8 @@ fn programs_that_share_a_folder_find_each_other_there() {
     let arguments = [folder.path().to_str().unwrap(), "a folder", "tcp://127.0.0.1:0"];
     let program = example("discovery", Linked::Shared);
     let (mut near, mut far) = (program.start(&arguments), program.start(&arguments));
-    near.hear("+ ");
-    far.hear("+ ");
+    near.hear("found somebody at ");
+    far.hear("found somebody at ");
     assert!(near.hang_up().success() && far.hang_up().success());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "announcements are left behind");
 }
