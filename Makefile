@@ -41,8 +41,8 @@ help: ## Lists the targets
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
-demo: ## Shows the main job, without any network: two processes find each other and talk
-	$(call heading,'two processes that share a phrase')
+demo: ## Shows the main job, without any network: three processes find each other and talk
+	$(call heading,'processes that share a phrase')
 	$(CARGO) build -p p2pchan-cli --bin p2pchan --example demo
 	@$(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
 

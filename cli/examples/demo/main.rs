@@ -1,0 +1,187 @@
+//! The main job of p2pchan, shown without any network: `make demo`.
+//!
+//! Starts a BitTorrent DHT on loopback and three processes that know only a phrase and that network's
+//! address, two of this command line and one in C; sees them find each other there, and has each talk
+//! with the others. Prints what was opened, what was found, where, and how long each step took. Ends
+//! by itself, with exit code 0 if all of that happened; its processes end with it, however it ends.
+
+mod process;
+
+use std::{
+    env,
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio::{process::Command, signal, time::timeout};
+
+use crate::process::{Process, chat_in_c, command_line};
+
+const PHRASE: &str = "programs that share a phrase";
+/// Far more than it takes: seconds, most of them in the DHT.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Messages that each side sends.
+const MESSAGES: usize = 1000;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let outcome = tokio::select! {
+        outcome = timeout(DEADLINE, demonstrate()) => match outcome {
+            Ok(outcome) => outcome,
+            Err(_) => Err(format!("not done within {} s", DEADLINE.as_secs()).into()),
+        },
+        _ = signal::ctrl_c() => Err("stopped".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demonstrate() -> Outcome<()> {
+    let folder = folder()?;
+    let program = folder.join(format!("p2pchan{}", env::consts::EXE_SUFFIX));
+    let mut clock = Clock::start();
+
+    let mut network = Process::start(&program, "network", &["testnet", "--json"], command_line)?;
+    let entrance = network.next("bootstrap").await?["bootstrap"][0].as_str().map(String::from);
+    let entrance = entrance.ok_or("the network told no address")?;
+    clock.step(&format!("a BitTorrent DHT runs on this machine; it is entered at {entrance}"));
+
+    let (mut ann, mut ben) = (join("Ann", &program, &entrance)?, join("Ben", &program, &entrance)?);
+    clock.step(&format!("two processes, Ann and Ben, know that address and {PHRASE:?}"));
+    for person in [&mut ann, &mut ben] {
+        tell_opened(person).await?;
+    }
+    clock.step("both are up");
+    for person in [&mut ann, &mut ben] {
+        tell_found(person).await?;
+    }
+    clock.step("they found each other, and proved to each other that they know the phrase");
+
+    let chat = compile(&folder).await?;
+    let mut cyd = join_in_c("Cyd", &chat, &entrance)?;
+    clock.step("a C compiler has made examples/c/chat.c a program; as Cyd it knows the same");
+    for person in [&mut ann, &mut ben, &mut cyd] {
+        tell_found(person).await?;
+    }
+    tell_found(&mut cyd).await?;
+    clock.step("it found the others, and they know it");
+
+    say_hello(&mut ann, &mut ben, &mut cyd).await?;
+    say_hello(&mut ben, &mut ann, &mut cyd).await?;
+    say_hello(&mut cyd, &mut ann, &mut ben).await?;
+    clock.step("they said hello, each to both others");
+
+    tokio::try_join!(ann.count(MESSAGES, 2), ben.count(MESSAGES, 2), cyd.count(MESSAGES, 2))?;
+    clock.step(&format!("each heard {MESSAGES} messages of both others: all, in order, once"));
+
+    for mut person in [ann, ben, cyd] {
+        person.hang_up();
+        let ended = person.end().await?;
+        if !ended.success() {
+            return Err(format!("{} ended with {ended}", person.name).into());
+        }
+    }
+    clock.step("all flushed, ended and exited with code 0");
+    println!("{:7.3} s in all", clock.total());
+    Ok(())
+}
+
+/// The program lies one folder above the examples.
+fn folder() -> Outcome<PathBuf> {
+    let path = env::current_exe()?.parent().and_then(Path::parent).map(Path::to_owned);
+    path.filter(|path| path.join("deps").exists())
+        .ok_or_else(|| "p2pchan is not built; use `make demo`".into())
+}
+
+/// The chat in C, as anybody would compile it, with the library that cargo has built.
+async fn compile(folder: &Path) -> Outcome<PathBuf> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (libraries, chat) = (folder.join("deps"), folder.join("chat-in-c"));
+    let mut command = Command::new("cc");
+    command.arg(sources.join("examples/c/chat.c")).arg("-o").arg(&chat);
+    command.arg("-I").arg(sources.join("include"));
+    command.arg("-L").arg(&libraries).arg("-lp2pchan_ffi");
+    command.arg(format!("-Wl,-rpath,{}", libraries.display()));
+    let status = command.status().await.map_err(|error| format!("cc: {error}"))?;
+    if status.success() { Ok(chat) } else { Err(format!("cc: {status}").into()) }
+}
+
+/// With the command line, which reads its input once it has a remote to both others.
+fn join(name: &'static str, program: &Path, entrance: &str) -> Outcome<Process> {
+    let options = ["join", PHRASE, "--lan=off", "--bootstrap", entrance, "--listen", "127.0.0.1:0"];
+    let options = [&options[..], &["--until", "2", "--json", "--verbose"]].concat();
+    Process::start(program, name, &options, command_line)
+}
+
+fn join_in_c(name: &'static str, chat: &Path, entrance: &str) -> Outcome<Process> {
+    let bootstrap = format!("discovery.bittorrent.bootstrap={entrance}");
+    let address = "discovery.bittorrent.address=127.0.0.1";
+    let settings = [PHRASE, "listen=127.0.0.1:0", &bootstrap, address];
+    Process::start(chat, name, &settings, chat_in_c)
+}
+
+async fn tell_opened(person: &mut Process) -> Outcome<()> {
+    let socket = person.event("opened").await?;
+    let (name, source) = (person.name, text(&socket, "source"));
+    println!("          {name} opened {} for {source}", text(&socket, "socket"));
+    let listening = person.event("listening").await?;
+    println!("          {name} listens on {}", text(&listening, "address"));
+    Ok(())
+}
+
+/// Waits for one more remote.
+async fn tell_found(person: &mut Process) -> Outcome<()> {
+    let name = person.name;
+    let opened = person.event("remote_opened").await?;
+    for found in person.all("found") {
+        let source = text(&found, "source");
+        println!("          {name} found {} through {source}", text(&found, "address"));
+    }
+    let peer: String = text(&opened, "peer").chars().take(8).collect();
+    println!("          {name} has a remote: {peer} at {}", text(&opened, "address"));
+    Ok(())
+}
+
+async fn say_hello(who: &mut Process, one: &mut Process, other: &mut Process) -> Outcome<()> {
+    let line = format!("Hello, {} and {}!", one.name, other.name);
+    who.say(&line).await?;
+    one.hears(&line).await?;
+    other.hears(&line).await
+}
+
+/// A member of `event`, such as its address.
+fn text<'a>(event: &'a Value, member: &str) -> &'a str {
+    event[member].as_str().unwrap_or("?")
+}
+
+/// Says how long each step took.
+struct Clock {
+    began: Instant,
+    step: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let now = Instant::now();
+        Self { began: now, step: now }
+    }
+
+    fn step(&mut self, what: &str) {
+        println!("{:7.3} s  {what}", self.step.elapsed().as_secs_f64());
+        self.step = Instant::now();
+    }
+
+    fn total(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+}
