@@ -740,7 +740,8 @@ p2pchan_result p2pchan_remote_subject(const struct p2pchan_node *node,
  * Attaches a pointer of the program to a remote. It is never followed; what it points to is the
  * program's, to be given back in on_end.
  *
- * Threads: any. Errors: P2PCHAN_ERR_CLOSED once the remote has ended and on_end has returned.
+ * Ownership: the pointer stays the program's. Threads: any. Errors: P2PCHAN_ERR_CLOSED once the
+ * remote has ended and on_end has returned.
  */
 P2PCHAN_API
 p2pchan_result p2pchan_remote_set_userdata(struct p2pchan_node *node,
@@ -750,7 +751,8 @@ p2pchan_result p2pchan_remote_set_userdata(struct p2pchan_node *node,
 /**
  * The pointer that was attached to a remote, also inside on_end.
  *
- * Threads: any. Errors: NULL if none was, and once the remote has ended and on_end has returned.
+ * Ownership: the program's. Threads: any. Errors: NULL if none was, and once the remote has ended
+ * and on_end has returned.
  */
 P2PCHAN_API
 void *p2pchan_remote_userdata(const struct p2pchan_node *node,
@@ -760,7 +762,8 @@ void *p2pchan_remote_userdata(const struct p2pchan_node *node,
  * Writes the remotes that are open to `out`, as many as fit into `cap` places, and to `count` how
  * many there are.
  *
- * Ownership: out is yours; NULL is allowed if cap is 0. Threads: any.
+ * Ownership: out is yours; NULL is allowed if cap is 0. Threads: any. Errors: none beyond those of
+ * the rules.
  */
 P2PCHAN_API
 p2pchan_result p2pchan_node_remotes(const struct p2pchan_node *node,
@@ -942,7 +945,7 @@ P2PCHAN_API p2pchan_result p2pchan_stop_discover(struct p2pchan_node *node, cons
 /**
  * As p2pchan_stop_discover, for the 32 bytes of p2pchan_discover_topic.
  *
- * Threads: any. Errors: as p2pchan_stop_discover.
+ * Ownership: the bytes are copied. Threads: any. Errors: as p2pchan_stop_discover.
  */
 P2PCHAN_API
 p2pchan_result p2pchan_stop_discover_topic(struct p2pchan_node *node,

@@ -428,7 +428,8 @@ pub unsafe extern "C" fn p2pchan_remote_subject(
 /// Attaches a pointer of the program to a remote. It is never followed; what it points to is the
 /// program's, to be given back in on_end.
 ///
-/// Threads: any. Errors: P2PCHAN_ERR_CLOSED once the remote has ended and on_end has returned.
+/// Ownership: the pointer stays the program's. Threads: any. Errors: P2PCHAN_ERR_CLOSED once the
+/// remote has ended and on_end has returned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pchan_remote_set_userdata(
     node: *mut p2pchan_node,
@@ -443,7 +444,8 @@ pub unsafe extern "C" fn p2pchan_remote_set_userdata(
 
 /// The pointer that was attached to a remote, also inside on_end.
 ///
-/// Threads: any. Errors: NULL if none was, and once the remote has ended and on_end has returned.
+/// Ownership: the program's. Threads: any. Errors: NULL if none was, and once the remote has ended
+/// and on_end has returned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pchan_remote_userdata(
     node: *const p2pchan_node,
@@ -458,7 +460,8 @@ pub unsafe extern "C" fn p2pchan_remote_userdata(
 /// Writes the remotes that are open to `out`, as many as fit into `cap` places, and to `count` how
 /// many there are.
 ///
-/// Ownership: out is yours; NULL is allowed if cap is 0. Threads: any.
+/// Ownership: out is yours; NULL is allowed if cap is 0. Threads: any. Errors: none beyond those of
+/// the rules.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pchan_node_remotes(
     node: *const p2pchan_node,

@@ -89,7 +89,7 @@ pub unsafe extern "C" fn p2pchan_stop_discover(
 
 /// As p2pchan_stop_discover, for the 32 bytes of p2pchan_discover_topic.
 ///
-/// Threads: any. Errors: as p2pchan_stop_discover.
+/// Ownership: the bytes are copied. Threads: any. Errors: as p2pchan_stop_discover.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pchan_stop_discover_topic(
     node: *mut p2pchan_node,
