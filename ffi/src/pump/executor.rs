@@ -37,8 +37,10 @@ struct State {
     /// Threads that wait for something to do, or for their turn.
     waiting: usize,
     bell: Option<Bell>,
-    /// Who waits until a task is the only one left, or until nobody turns the pump.
-    watchers: Vec<Waker>,
+    /// Who waits until its task is the only one left: whoever closes the node.
+    alone: Option<Waker>,
+    /// Who waits until nobody turns the pump: whoever gives the node back.
+    quiet: Option<Waker>,
     ended: bool,
 }
 
@@ -165,9 +167,9 @@ impl Pump {
         if state.waiting > 0 {
             self.changed.notify_all();
         }
-        let (watchers, ended) = (mem::take(&mut state.watchers), state.ended);
+        let (quiet, ended) = (state.quiet.take(), state.ended);
         drop(state);
-        watchers.into_iter().for_each(Waker::wake);
+        quiet.into_iter().for_each(Waker::wake);
         if ended { Turn::Ended } else { Turn::Ran }
     }
 
@@ -191,10 +193,10 @@ impl Pump {
         if ended {
             state.tasks.remove(&task.number);
         }
-        let watchers = if state.tasks.len() <= 1 { mem::take(&mut state.watchers) } else { vec![] };
+        let alone = if state.tasks.len() <= 1 { state.alone.take() } else { None };
         let abandoned = state.ended;
         drop(state);
-        watchers.into_iter().for_each(Waker::wake);
+        alone.into_iter().for_each(Waker::wake);
         if abandoned {
             let future = lock(&task.future).take();
             drop(future);
@@ -203,22 +205,25 @@ impl Pump {
 
     /// Ready when the task that awaits this is the only one left.
     pub(crate) async fn alone(&self) {
-        self.watch(|state| state.tasks.len() <= 1).await;
+        poll_fn(|context| {
+            let mut state = lock(&self.state);
+            if state.tasks.len() <= 1 {
+                return Poll::Ready(());
+            }
+            state.alone = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Ready when nobody turns the pump. It may be awaited anywhere.
     pub(crate) async fn quiet(&self) {
-        self.watch(|state| !state.turning).await;
-    }
-
-    async fn watch(&self, mut holds: impl FnMut(&State) -> bool) {
         poll_fn(|context| {
             let mut state = lock(&self.state);
-            if holds(&state) {
+            if !state.turning {
                 return Poll::Ready(());
             }
-            // At most two await this: whoever closes the node, and whoever gives it back.
-            state.watchers.push(context.waker().clone());
+            state.quiet = Some(context.waker().clone());
             Poll::Pending
         })
         .await;
@@ -229,8 +234,10 @@ impl Pump {
         let mut state = lock(&self.state);
         state.ended = true;
         let (tasks, ready) = (mem::take(&mut state.tasks), mem::take(&mut state.ready));
+        let alone = state.alone.take();
         self.ring(&mut state);
         drop(state);
+        drop(alone);
         // The one that is running is dropped by whoever runs it.
         for task in tasks.into_values().chain(ready) {
             let future = task.future.try_lock().ok().and_then(|mut future| future.take());
@@ -345,13 +352,12 @@ mod tests {
         let (pump, count) = (Pump::new(), Arc::new(AtomicUsize::new(0)));
         let counted = count.clone();
         pump.spawn(poll_fn(move |context| {
-            if counted.fetch_add(1, Ordering::SeqCst) == 1 {
-                return Poll::Ready(());
+            if counted.fetch_add(1, Ordering::SeqCst) == 0 {
+                for _ in 0..10 {
+                    context.waker().wake_by_ref();
+                }
             }
-            for _ in 0..10 {
-                context.waker().wake_by_ref();
-            }
-            Poll::Pending
+            Poll::<()>::Pending
         }));
         for turns in 1..3 {
             pump.turn(soon());
