@@ -144,6 +144,7 @@ fn messages_come_in_order_between_beginning_and_end() {
         texts.iter().for_each(|text| scene.send(&to_near, text));
         let ending = scene.runtime.spawn(to_near.end());
         scene.turn_until(|diary| diary.has("message 2999"));
+        scene.hub.with_recent(id, |_| ()).unwrap();
         scene.hub.with(id, |entry| entry.sender.finish()).unwrap();
         scene.turn_until(|diary| diary.has("ended Some(true)"));
         scene.runtime.block_on(ending).unwrap().unwrap();
@@ -152,6 +153,7 @@ fn messages_come_in_order_between_beginning_and_end() {
         assert_eq!(lines[1..3001], texts);
         assert_eq!(scene.diary.largest.load(Ordering::Relaxed), batch);
         assert_eq!(scene.hub.with(id, |_| ()).unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(scene.hub.with_recent(id, |_| ()).unwrap_err().kind(), ErrorKind::Closed);
         assert!(scene.hub.remotes().is_empty());
     }
 }
@@ -176,6 +178,17 @@ fn a_paused_remote_tells_nothing_until_it_is_resumed() {
     scene.turn_until(|diary| diary.has("ended Some(true)"));
     scene.runtime.block_on(ending).unwrap().unwrap();
     assert_eq!(scene.diary.lines(), ["remote", "patience", "ended Some(true)"]);
+}
+
+#[test]
+fn what_a_thread_remembers_of_a_remote_counts_for_its_node_alone() {
+    let scene = Scene::new(1);
+    let (_to_near, id) = scene.meet();
+    let other = Hub::new(scene.diary.clone());
+    for _ in 0..2 {
+        scene.hub.with_recent(id, |_| ()).unwrap();
+        assert_eq!(other.with_recent(id, |_| ()).unwrap_err().kind(), ErrorKind::Closed);
+    }
 }
 
 #[test]
