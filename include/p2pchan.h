@@ -115,8 +115,8 @@ typedef struct p2pchan_topic {
      */
     uint8_t find_key[32];
     /**
-     * Where this node accepts connections, one address on each line; "" if it does not listen.
-     * 0.0.0.0 and [::] stand for all addresses of this machine of their family.
+     * Where this node accepts connections, one address on each line; "" if it does not listen. An
+     * unspecified IP address, such as 0.0.0.0, stands for all addresses of this machine of its family.
      */
     const char *addresses;
 } p2pchan_topic;
@@ -952,7 +952,7 @@ p2pchan_result p2pchan_stop_discover_topic(struct p2pchan_node *node,
                                            const uint8_t *topic);
 
 /**
- * Dials an address now, such as "192.0.2.7:8099" or "tcp://[2001:db8::1]:8099", and offers all
+ * Dials an address now, such as "192.0.2.7:8099" or "tcp://192.0.2.7:8099", and offers all
  * subjects of this node. What comes of it is told by on_remote, as for all remotes.
  *
  * Request: NULL, or where to write a number; on_result with it comes when the remote is open

@@ -36,8 +36,8 @@ pub struct p2pchan_topic {
     /// subject, different for each name of a service, and useless for guessing the subject's proof.
     /// A network with shorter keys takes its first bytes.
     pub find_key: [u8; 32],
-    /// Where this node accepts connections, one address on each line; "" if it does not listen.
-    /// 0.0.0.0 and [::] stand for all addresses of this machine of their family.
+    /// Where this node accepts connections, one address on each line; "" if it does not listen. An
+    /// unspecified IP address, such as 0.0.0.0, stands for all addresses of this machine of its family.
     pub addresses: *const c_char,
 }
 

@@ -103,7 +103,7 @@ pub unsafe extern "C" fn p2pchan_stop_discover_topic(
     })
 }
 
-/// Dials an address now, such as "192.0.2.7:8099" or "tcp://[2001:db8::1]:8099", and offers all
+/// Dials an address now, such as "192.0.2.7:8099" or "tcp://192.0.2.7:8099", and offers all
 /// subjects of this node. What comes of it is told by on_remote, as for all remotes.
 ///
 /// Request: NULL, or where to write a number; on_result with it comes when the remote is open
