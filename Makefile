@@ -46,8 +46,8 @@ demo: ## Shows the main job, without any network: three processes find each othe
 	$(CARGO) build -p p2pchan-cli --bin p2pchan --example demo
 	@$(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
 
-bench: ## Measures speed, each figure beside raw TCP in the same run
-	$(CARGO) run --release -p p2pchan-bench --
+bench: library ## Measures speed, each figure beside raw TCP in the same run
+	$(CARGO) run --release -p p2pchan-bench -- --c-library '$(LIBRARY_PREFIX)/lib/libp2pchan.so'
 
 fuzz: ## Throws arbitrary bytes at the protocol, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz

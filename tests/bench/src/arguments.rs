@@ -24,6 +24,9 @@ pub(crate) struct Arguments {
     /// How long each run takes, instead of 1000 (300 with --quick)
     #[arg(long, value_parser = clap::value_parser!(u32).range(20..=5000))]
     pub(crate) milliseconds: Option<u32>,
+    /// The shared library of the C interface, such as `make library` builds: measures that too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) c_library: Option<PathBuf>,
     /// Where the JSON is written
     #[arg(long, default_value = "target/bench.json")]
     pub(crate) output: PathBuf,
@@ -50,6 +53,8 @@ pub(crate) enum Work {
     QuicFlood,
     /// A round trip over QUIC
     QuicRoundTrip,
+    /// A flood by programs in C, beside one by programs in Rust
+    CFlood,
     /// New connections that both sides have proven
     Connect,
     /// What a connection that does nothing holds
@@ -78,6 +83,12 @@ pub(crate) enum System {
     P2pchan,
     /// The same, over QUIC
     P2pchanQuic,
+    /// Its C interface: callbacks on the library's thread, many messages each
+    CBatch,
+    /// The same, a message each
+    CData,
+    /// The same, many messages each, inside the program's loop
+    CDispatch,
 }
 
 /// Which end of the connection a process is.
@@ -102,6 +113,9 @@ pub(crate) struct Role {
     /// Where the accepting end listens; for the dialling end
     #[arg(long, default_value = "")]
     pub(crate) address: String,
+    /// What plays it, if that is a program in C
+    #[arg(long)]
+    pub(crate) c_program: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) amount: Amount,
 }

@@ -55,6 +55,14 @@ impl Case {
             Work::RoundTrip => format!("round trip of {}, {cores}", bytes(size)),
             Work::QuicFlood => format!("flood of {} one way over QUIC, {cores}", bytes(size)),
             Work::QuicRoundTrip => format!("round trip of {} over QUIC, {cores}", bytes(size)),
+            Work::CFlood => {
+                let how = match self.ours() {
+                    System::CData => "by on_data",
+                    System::CDispatch => "by on_batch in the program's loop",
+                    _ => "by on_batch",
+                };
+                format!("flood of {} one way in C, received {how}, {cores}", bytes(size))
+            }
             Work::Connect if at_once == 1 => format!("connections one after another, {cores}"),
             Work::Connect => format!("connections {at_once} at once, {cores}"),
             Work::Memory => format!("memory of {idle} idle connections"),
@@ -86,6 +94,7 @@ pub(crate) fn chosen(arguments: &Arguments) -> Vec<Case> {
         .chain([round_trip(arguments)])
         .chain(quic_floods)
         .chain([quic_round_trip(arguments)])
+        .chain(c_floods(arguments))
         .chain(connects)
         .chain([memory(arguments)]);
     all.filter(|case| arguments.only.is_none_or(|only| only == case.work)).collect()
@@ -132,6 +141,23 @@ fn quic_round_trip(arguments: &Arguments) -> Case {
         goal: Some(Goal { figure: Figure::Median, bound: 1.11, of: System::Quinn }),
         ..over_quic(basic(arguments, Work::QuicRoundTrip, amount(arguments)))
     }
+}
+
+/// Each way to receive in C, beside a flood by the Rust interface.
+fn c_floods(arguments: &Arguments) -> Vec<Case> {
+    if arguments.c_library.is_none() {
+        return Vec::new();
+    }
+    let figure = Figure::Messages;
+    let size = arguments.size.map_or(SIZES[0], |size| size as usize);
+    let case = |system| Case {
+        reference: System::P2pchan,
+        beside: vec![system],
+        steady: Some(figure),
+        goal: Some(Goal { figure, bound: 0.8 }),
+        ..basic(arguments, Work::CFlood, Amount { size, ..amount(arguments) })
+    };
+    [System::CBatch, System::CData, System::CDispatch].map(case).into()
 }
 
 fn over_quic(mut case: Case) -> Case {
@@ -189,7 +215,9 @@ mod tests {
 
     #[test]
     fn without_a_choice_everything_is_measured() {
-        assert_eq!(titles("bench").len(), 2 * (SIZES.len() + 1) + AT_ONCE.len() + 1);
+        let rust = 2 * (SIZES.len() + 1) + AT_ONCE.len() + 1;
+        assert_eq!(titles("bench").len(), rust);
+        assert_eq!(titles("bench --c-library libp2pchan.so").len(), rust + 3);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::{
     connect::{self, Connector},
     flood,
     frames::COALESCED,
+    in_c,
     link::Link,
     machine, memory,
     ours::{self, OurLink, Remotes},
@@ -32,12 +33,15 @@ use crate::{
 /// No run takes a quarter of this. An end whose parent or peer is gone ends by itself.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
 
-const ONE_ONLY: &str = "QUIC is measured with one connection only";
+const ONE_ONLY: &str = "QUIC and C are measured with one connection only";
 
 /// Plays the role until its end.
 pub(crate) fn run(role: Role) -> Outcome<()> {
     if let Some(core) = role.core {
         machine::stay_on(core)?;
+    }
+    if matches!(role.system, System::CBatch | System::CData | System::CDispatch) {
+        return in_c::play(&role);
     }
     machine::allow_many_files()?;
     thread::spawn(|| {
@@ -53,7 +57,7 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
 
 async fn play(role: Role) -> Outcome<()> {
     match role.work {
-        Work::Flood | Work::RoundTrip | Work::QuicFlood | Work::QuicRoundTrip => {
+        Work::Flood | Work::RoundTrip | Work::QuicFlood | Work::QuicRoundTrip | Work::CFlood => {
             one_connection(&role).await
         }
         Work::Connect | Work::Memory if role.end == End::Accept => hold(&role).await,
@@ -82,6 +86,7 @@ async fn one_connection(role: &Role) -> Outcome<()> {
             over(role, QuinnLink::dial(&role.address, 0).await?).await
         }
         (System::Tls, _) => Err("TLS alone is not measured with one connection".into()),
+        (System::CBatch | System::CData | System::CDispatch, _) => Err(ONE_ONLY.into()),
     }
 }
 
@@ -102,7 +107,7 @@ async fn hold(role: &Role) -> Outcome<()> {
         System::Raw | System::RawTokio => raw_tokio::hold().await,
         System::Tls => bare_tls::hold().await,
         System::P2pchan => ours::hold().await,
-        System::Quinn | System::QuinnEach | System::P2pchanQuic => Err(ONE_ONLY.into()),
+        _ => Err(ONE_ONLY.into()),
     }
 }
 
@@ -111,7 +116,7 @@ async fn many_connections(role: &Role) -> Outcome<()> {
         System::Raw | System::RawTokio => through(role, Plain::to(&role.address)).await,
         System::Tls => through(role, Tls::to(&role.address)?).await,
         System::P2pchan => through(role, Remotes::to(&role.address)?).await,
-        System::Quinn | System::QuinnEach | System::P2pchanQuic => Err(ONE_ONLY.into()),
+        _ => Err(ONE_ONLY.into()),
     }
 }
 

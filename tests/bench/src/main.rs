@@ -9,7 +9,7 @@
 //! - [`rounds`]: runs in turn, which of them count, and their medians; [`report`]: table and JSON.
 //! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does.
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
-//! - [`ours`], and the systems beside which it is put: [`raw`], [`raw_tokio`], [`bare_tls`],
+//! - [`ours`], [`in_c`], and the systems beside which they are put: [`raw`], [`raw_tokio`], [`bare_tls`],
 //!   [`bare_quinn`].
 //! - [`alone`]: what there is nothing to put beside.
 //! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
@@ -23,6 +23,7 @@ mod connect;
 mod endpoint;
 mod flood;
 mod frames;
+mod in_c;
 mod link;
 mod machine;
 mod memory;
@@ -39,7 +40,10 @@ use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command};
+use crate::{
+    arguments::{Arguments, Command, Work},
+    in_c::Program,
+};
 
 /// What can go wrong, in words: the binary only ever prints it.
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -63,9 +67,15 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     let cores = machine::cores()?;
     let machine = machine::describe(&cores);
     report::heading(&machine);
+    let c_program = arguments.c_library.as_deref().map(Program::compile).transpose()?;
+    let c_program = c_program.as_ref().map(Program::path);
+    if arguments.c_library.is_none() && arguments.only.is_none_or(|only| only == Work::CFlood) {
+        println!("NOT MEASURED: the C interface, as --c-library names no library");
+    }
     let mut results = Vec::new();
     for case in cases::chosen(arguments) {
-        let result = rounds::measure(&case, |system| pair::run(&case, system, &cores))?;
+        let run = |system| pair::run(&case, system, &cores, c_program.as_deref());
+        let result = rounds::measure(&case, run)?;
         report::table(&result);
         results.push(result);
     }

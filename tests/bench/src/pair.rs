@@ -3,6 +3,7 @@
 use std::{
     env::current_exe,
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread::sleep,
     time::Duration,
@@ -20,10 +21,26 @@ use crate::{
 };
 
 /// Runs one system through one case.
-pub(crate) fn run(case: &Case, system: System, cores: &[usize]) -> Outcome<Figures> {
-    let mut accepting = Process::start(case, system, End::Accept, "", cores)?;
+pub(crate) fn run(
+    case: &Case,
+    system: System,
+    cores: &[usize],
+    c_program: Option<&Path>,
+) -> Outcome<Figures> {
+    let start = |end, address: &str| {
+        let mut command = endpoint(case, system, end, address)?;
+        if let Some(core) = core(case, end, cores) {
+            command.args(["--core", &core.to_string()]);
+        }
+        if let Some(program) = c_program {
+            command.arg("--c-program").arg(program);
+        }
+        let name = format!("{} {} {}", spelt(&case.work), spelt(&system), spelt(&end));
+        Process::start(command, name)
+    };
+    let mut accepting = start(End::Accept, "")?;
     let address: String = accepting.hear()?;
-    let mut dialling = Process::start(case, system, End::Dial, &address, cores)?;
+    let mut dialling = start(End::Dial, &address)?;
     let figures = match case.work {
         Work::Memory => watch_memory(case, &accepting, &mut dialling)?,
         _ => dialling.hear()?,
@@ -41,28 +58,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(
-        case: &Case,
-        system: System,
-        end: End,
-        address: &str,
-        cores: &[usize],
-    ) -> Outcome<Self> {
-        let mut command = Command::new(current_exe()?);
-        let name = format!("{} {} {}", spelt(&case.work), spelt(&system), spelt(&end));
-        command.args(["endpoint", "--work", &spelt(&case.work), "--system", &spelt(&system)]);
-        command.args(["--end", &spelt(&end), &format!("--address={address}")]);
-        for (option, amount) in [
-            ("--size", case.amount.size),
-            ("--milliseconds", case.amount.milliseconds as usize),
-            ("--at-once", case.amount.at_once),
-            ("--idle", case.amount.idle),
-        ] {
-            command.args([option, &amount.to_string()]);
-        }
-        if let Some(core) = core(case, end, cores) {
-            command.args(["--core", &core.to_string()]);
-        }
+    fn start(mut command: Command, name: String) -> Outcome<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take().ok_or("no pipe to the child")?;
         let output = BufReader::new(child.stdout.take().ok_or("no pipe from the child")?);
@@ -95,6 +91,22 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// This program, told to be one end.
+fn endpoint(case: &Case, system: System, end: End, address: &str) -> Outcome<Command> {
+    let mut command = Command::new(current_exe()?);
+    command.args(["endpoint", "--work", &spelt(&case.work), "--system", &spelt(&system)]);
+    command.args(["--end", &spelt(&end), &format!("--address={address}")]);
+    for (option, amount) in [
+        ("--size", case.amount.size),
+        ("--milliseconds", case.amount.milliseconds as usize),
+        ("--at-once", case.amount.at_once),
+        ("--idle", case.amount.idle),
+    ] {
+        command.args([option, &amount.to_string()]);
+    }
+    Ok(command)
 }
 
 /// The last core is furthest from the interrupts of most machines.

@@ -2,7 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::{fs, process::Command};
+use std::{
+    env::{
+        self,
+        consts::{DLL_PREFIX, DLL_SUFFIX},
+    },
+    fs,
+    process::Command,
+};
 
 use serde_json::Value;
 
@@ -56,6 +63,16 @@ fn quic_is_put_beside_its_bare_engine() {
     assert!(figures(&report, "messages")[0] > 0.0);
     assert_eq!(report["results"][0]["case"]["reference"], "quinn");
     assert!(figures(&bench("--only quic-round-trip"), "median")[0] > 0.0);
+}
+
+#[test]
+fn a_flood_in_c_arrives_and_is_put_beside_rust() {
+    let libraries = env::current_exe().unwrap().parent().unwrap().to_owned();
+    let library = libraries.join(format!("{DLL_PREFIX}p2pchan_ffi{DLL_SUFFIX}"));
+    let report = bench(&format!("--only c-flood --c-library {}", library.display()));
+    let rates = figures(&report, "messages");
+    assert!(rates.len() == 3 && rates.iter().all(|rate| *rate > 0.0), "{rates:?}");
+    assert_eq!(report["results"][0]["case"]["reference"], "p2pchan");
 }
 
 #[test]
