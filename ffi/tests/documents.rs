@@ -4,7 +4,11 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use common::{DEADLINE, Linked, Program, repository};
 use p2pchan::{Node, Testnet};
@@ -79,4 +83,55 @@ fn the_program_of_the_readme_says_hello_to_another_in_a_dht() {
     let (near, far) = (program.start(&[]), program.start(&[]));
     assert_eq!(near.hear("they say: "), "Hello, dude!");
     assert_eq!(far.hear("they say: "), "Hello, dude!");
+}
+
+/// For each event, the members of its object.
+type Events = BTreeMap<String, BTreeSet<String>>;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap()
+}
+
+/// Every word of small letters and underscores that stands between two marks.
+fn words(text: &str, open: &str, close: &str) -> BTreeSet<String> {
+    let rests = text.match_indices(open).map(|(place, _)| &text[place + open.len()..]);
+    let between = rests.filter_map(|rest| Some(rest.split_once(close)?.0.to_owned()));
+    let is_word = |text: &String| text.bytes().all(|it| it == b'_' || it.is_ascii_lowercase());
+    between.filter(|text| !text.is_empty() && is_word(text)).collect()
+}
+
+/// What the code says: an arm for each event.
+fn events_told() -> Events {
+    let code = read("ffi/src/pump/events.rs");
+    let (_, named) = code.split_once("fn named").unwrap();
+    let (named, _) = named.split_once("\n}\n").unwrap();
+    let named = named.replace("event => ", "Event::");
+    let told = named.split("Event::").skip(1).map(|arm| {
+        let (_, object) = arm.split_once("=>").unwrap_or(("", arm));
+        let names = words(object, "\"", "\",");
+        let mut members = words(object, "\"", "\":");
+        if object.contains("with_error") {
+            members.extend(["code".into(), "error".into()]);
+        }
+        (names.into_iter().next().unwrap(), members)
+    });
+    told.chain([("stopped".into(), BTreeSet::new())]).collect()
+}
+
+/// What the page says: a row for each event, or for some with the same object.
+fn events_listed() -> Events {
+    let page = read("docs/status.md");
+    let (_, table) = page.split_once("| name | object |\n|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let listed = rows.flat_map(|row| {
+        let (names, object) = row[1..].split_once('|').unwrap();
+        let members = words(object, "`", "`");
+        words(names, "`", "`").into_iter().map(move |name| (name, members.clone()))
+    });
+    listed.collect()
+}
+
+#[test]
+fn the_events_that_are_told_are_those_of_the_page_and_have_its_members() {
+    assert_eq!(events_told(), events_listed());
 }
