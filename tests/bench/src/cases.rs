@@ -154,7 +154,7 @@ fn c_floods(arguments: &Arguments) -> Vec<Case> {
         reference: System::P2pchan,
         beside: vec![system],
         steady: Some(figure),
-        goal: Some(Goal { figure, bound: 0.8 }),
+        goal: Some(Goal { figure, bound: 0.8, of: System::P2pchan }),
         ..basic(arguments, Work::CFlood, Amount { size, ..amount(arguments) })
     };
     [System::CBatch, System::CData, System::CDispatch].map(case).into()
