@@ -263,11 +263,11 @@ pub unsafe extern "C" fn p2pchan_remote_send(
     call(|| {
         // SAFETY: the rules of the header.
         let (node, lent) = unsafe { (p2pchan_node::of(node)?, Lent::new(kind, data, len)?) };
-        let sent =
-            node.hub.with(RemoteId(remote.id), |entry| match entry.sender.try_send(&lent) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Err(entry.sender.clone()),
-                result => Ok(result),
-            })?;
+        let id = RemoteId(remote.id);
+        let sent = node.hub.with_recent(id, |entry| match entry.sender.try_send(&lent) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(entry.sender.clone()),
+            result => Ok(result),
+        })?;
         let sent =
             sent.or_else(|sender| wait_for(sender.send(&lent), timeout(timeout_ms)).ok_or(()));
         let late = || {
