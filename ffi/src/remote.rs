@@ -265,17 +265,25 @@ pub unsafe extern "C" fn p2pchan_remote_send(
         let (node, lent) = unsafe { (p2pchan_node::of(node)?, Lent::new(kind, data, len)?) };
         let id = RemoteId(remote.id);
         let sent = node.hub.with_recent(id, |entry| match entry.sender.try_send(&lent) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(entry.sender.clone()),
-            result => Ok(result),
+            Err(error) => Err((error, entry.clone())),
+            Ok(()) => Ok(()),
         })?;
-        let sent =
-            sent.or_else(|sender| wait_for(sender.send(&lent), timeout(timeout_ms)).ok_or(()));
-        let late = || {
-            let message = format!("no room within {timeout_ms} ms; the peer reads too slowly");
-            Error::new(ErrorKind::Timeout, message)
-        };
-        sent.map_err(|()| late())?.map_err(send_error)
+        sent.or_else(|(error, entry)| send_later(&entry, &lent, timeout_ms, error))
     })
+}
+
+/// Waits for room, if that is why nothing was sent.
+#[cold]
+fn send_later(entry: &Entry, lent: &Lent<'_>, timeout_ms: i32, error: Error) -> Result<(), Error> {
+    if error.kind() != ErrorKind::WouldBlock {
+        return Err(send_error(error));
+    }
+    let late = || {
+        let message = format!("no room within {timeout_ms} ms; the peer reads too slowly");
+        Error::new(ErrorKind::Timeout, message)
+    };
+    let sent = wait_for(entry.sender.send(lent), timeout(timeout_ms));
+    sent.ok_or_else(late)?.map_err(send_error)
 }
 
 /// When so many milliseconds are over; never for a negative number.
