@@ -146,7 +146,7 @@ impl Inner {
         let Parts { id, settings, tls, refuse, incoming, runtime } = parts;
         let limits = &settings.limits;
         let core = Core {
-            links: Links::new(id, limits.remotes),
+            links: Links::new(id, limits.remotes, settings.timeouts.handshake),
             admission: Admission::new(limits.unproven),
             book: Book::new(book_config(&settings), u64::from_le_bytes(random()?)),
             subjects: Subjects::default(),
@@ -476,7 +476,7 @@ impl Inner {
 impl Core {
     /// Lets the machines work with other settings from now on.
     pub(super) fn configure(&mut self, settings: &Settings) {
-        self.links.set_cap(settings.limits.remotes);
+        self.links.set_limits(settings.limits.remotes, settings.timeouts.handshake);
         self.admission.set_cap(settings.limits.unproven);
         self.book.set_config(book_config(settings));
     }

@@ -28,8 +28,9 @@ use crate::{
 
 /// How long an old connection has to answer before a newcomer takes its place.
 const PROBE: Duration = Duration::from_secs(2);
-/// How long a WELCOME waits for the fate of this side's own dial.
-const HOLD: Duration = Duration::from_secs(3);
+/// How long a WELCOME waits for the fate of this side's own dial, of the time that a dial has for its
+/// HELLO to be answered: the held one has begun to wait already.
+const HOLD: (u32, u32) = (3, 5);
 
 /// A node's own number for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +76,7 @@ struct Peer {
 pub struct Links {
     own: PeerId,
     cap: usize,
+    hold: Duration,
     open: usize,
     links: BTreeMap<LinkId, Link>,
     peers: BTreeMap<PeerId, Peer>,
@@ -82,11 +84,13 @@ pub struct Links {
 }
 
 impl Links {
-    /// For the node with this identity, with at most `cap` open connections.
-    pub const fn new(own: PeerId, cap: usize) -> Self {
+    /// For the node with this identity, with at most `cap` open connections, and so much time for a
+    /// handshake.
+    pub fn new(own: PeerId, cap: usize, handshake: Duration) -> Self {
         Self {
             own,
             cap,
+            hold: handshake * HOLD.0 / HOLD.1,
             open: 0,
             links: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -94,9 +98,10 @@ impl Links {
         }
     }
 
-    /// At most `cap` open connections from now on. Those that are open stay.
-    pub const fn set_cap(&mut self, cap: usize) {
-        self.cap = cap;
+    /// At most `cap` open connections from now on, and so much time for a handshake. Those that are
+    /// open stay.
+    pub fn set_limits(&mut self, cap: usize, handshake: Duration) {
+        (self.cap, self.hold) = (cap, handshake * HOLD.0 / HOLD.1);
     }
 
     /// Open connections.
@@ -149,7 +154,7 @@ impl Links {
                 self.outputs.push_back(Output::Probe(open));
             }
             (None, _) if full => self.close(link, CloseCode::Busy),
-            (None, Some(_)) if own_goes_first => state.held = Some((link, now + HOLD)),
+            (None, Some(_)) if own_goes_first => state.held = Some((link, now + self.hold)),
             (None, Some(greeting)) => {
                 self.give_up(greeting, CloseCode::Duplicate);
                 self.welcome(link, peer);
@@ -234,7 +239,7 @@ impl Links {
             if let Some((_, deadline)) = &mut state.held
                 && now.has_slept(*deadline)
             {
-                *deadline = now + if open.is_some() { PROBE } else { HOLD };
+                *deadline = now + if open.is_some() { PROBE } else { self.hold };
                 self.outputs.extend(open.map(Output::Probe));
                 continue;
             }
@@ -298,6 +303,7 @@ mod tests {
     const LOW: PeerId = PeerId::from_bytes([1; 32]);
     const HIGH: PeerId = PeerId::from_bytes([9; 32]);
     const SUBJECT: SubjectKey = SubjectKey(0);
+    const HANDSHAKE: Duration = Duration::from_secs(5);
 
     fn outputs(links: &mut Links) -> Vec<Output> {
         std::iter::from_fn(|| links.poll_output()).collect()
@@ -317,12 +323,12 @@ mod tests {
     #[test]
     fn a_connection_to_ourselves_is_closed_before_hello() {
         let closed = [Output::Close(LinkId(1), CloseCode::Own)];
-        assert_eq!(dialled(&mut Links::new(LOW, 9), 1, LOW), closed);
+        assert_eq!(dialled(&mut Links::new(LOW, 9, HANDSHAKE), 1, LOW), closed);
     }
 
     #[test]
     fn a_second_dial_of_a_connected_peer_is_closed_and_its_subjects_offered_on_the_first() {
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         dialled(&mut links, 1, HIGH);
         links.handle_welcomed(LinkId(1));
         let done = dialled(&mut links, 2, HIGH);
@@ -332,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_smaller_id_holds_its_welcome_until_its_own_dial_is_decided() {
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         dialled(&mut links, 1, HIGH);
         assert_eq!(hello(&mut links, 2, HIGH), []);
         links.handle_welcomed(LinkId(1));
@@ -341,13 +347,13 @@ mod tests {
 
     #[test]
     fn a_held_welcome_is_given_when_the_own_dial_fails_or_takes_too_long() {
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         dialled(&mut links, 1, HIGH);
         hello(&mut links, 2, HIGH);
         links.handle_closed(LinkId(1));
         assert_eq!(outputs(&mut links), [Output::Welcome(LinkId(2))]);
 
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         dialled(&mut links, 1, HIGH);
         hello(&mut links, 2, HIGH);
         links.handle_timeout(links.poll_timeout().unwrap());
@@ -358,7 +364,7 @@ mod tests {
 
     #[test]
     fn the_larger_id_answers_at_once_and_gives_its_own_dial_up() {
-        let mut links = Links::new(HIGH, 9);
+        let mut links = Links::new(HIGH, 9, HANDSHAKE);
         dialled(&mut links, 1, LOW);
         let done = hello(&mut links, 2, LOW);
         assert_eq!(done[0], Output::Close(LinkId(1), CloseCode::Duplicate));
@@ -368,7 +374,7 @@ mod tests {
 
     #[test]
     fn an_old_connection_that_answers_stays_and_the_newcomer_is_a_duplicate() {
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         hello(&mut links, 1, HIGH);
         assert_eq!(hello(&mut links, 2, HIGH), [Output::Probe(LinkId(1))]);
         links.handle_pong(LinkId(1));
@@ -378,7 +384,7 @@ mod tests {
 
     #[test]
     fn an_old_connection_that_is_silent_is_replaced() {
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         hello(&mut links, 1, HIGH);
         hello(&mut links, 2, HIGH);
         links.handle_timeout(Time::ZERO + PROBE);
@@ -391,7 +397,7 @@ mod tests {
 
     #[test]
     fn after_a_sleep_an_old_connection_is_asked_again_before_it_is_replaced() {
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         hello(&mut links, 1, HIGH);
         hello(&mut links, 2, HIGH);
         let woken = Time::ZERO + Duration::from_secs(3600);
@@ -401,18 +407,27 @@ mod tests {
         links.handle_pong(LinkId(1));
         assert_eq!(outputs(&mut links), [Output::Close(LinkId(2), CloseCode::Duplicate)]);
 
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         dialled(&mut links, 1, HIGH);
         hello(&mut links, 2, HIGH);
         links.handle_timeout(woken);
         assert_eq!(outputs(&mut links), []);
-        links.handle_timeout(woken + HOLD);
+        links.handle_timeout(woken + HANDSHAKE * 3 / 5);
         assert_eq!(outputs(&mut links)[0], Output::Close(LinkId(1), CloseCode::Timeout));
     }
 
     #[test]
+    fn whoever_gives_handshakes_more_time_also_waits_longer_for_its_own_dial() {
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
+        links.set_limits(9, HANDSHAKE * 10);
+        dialled(&mut links, 1, HIGH);
+        hello(&mut links, 2, HIGH);
+        assert_eq!(links.poll_timeout(), Some(Time::ZERO + HANDSHAKE * 6));
+    }
+
+    #[test]
     fn beyond_the_cap_newcomers_are_told_that_the_node_is_busy() {
-        let mut links = Links::new(LOW, 1);
+        let mut links = Links::new(LOW, 1, HANDSHAKE);
         hello(&mut links, 1, HIGH);
         let other = PeerId::from_bytes([5; 32]);
         assert_eq!(hello(&mut links, 2, other), [Output::Close(LinkId(2), CloseCode::Busy)]);
@@ -420,7 +435,7 @@ mod tests {
 
     #[test]
     fn nothing_is_remembered_of_peers_without_connections() {
-        let mut links = Links::new(LOW, 9);
+        let mut links = Links::new(LOW, 9, HANDSHAKE);
         hello(&mut links, 1, HIGH);
         links.handle_closed(LinkId(1));
         assert!(links.peers.is_empty() && links.links.is_empty());
@@ -499,7 +514,7 @@ mod tests {
         ) {
             let (ids, none) = ([LOW, HIGH], BTreeSet::new());
             let mut world = World {
-                nodes: ids.map(|id| Links::new(id, 9)),
+                nodes: ids.map(|id| Links::new(id, 9, HANDSHAKE)),
                 under_way: BTreeMap::new(),
                 closed: [none.clone(), none],
             };
