@@ -3,12 +3,14 @@
 use std::{
     cell::RefCell,
     future::poll_fn,
-    mem, ptr,
+    mem,
+    pin::pin,
+    ptr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
     },
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use p2pchan::{Error, ErrorKind, Events, Message, Newcomer, Node, Reason, Remote, Sender, Stats};
@@ -212,11 +214,8 @@ impl Hub {
         let batch = self.program.batch();
         let mut messages = Vec::with_capacity(batch);
         // How it ended is told by `reason`.
-        while let Ok(Some(message)) = remote.recv().await {
+        while let Some(message) = self.next(&entry, &mut remote).await {
             messages.push(message);
-            if !self.resumed(&entry).await {
-                break;
-            }
             self.tell(id, &entry, &mut remote, &mut messages, batch);
             pass().await;
         }
@@ -225,6 +224,19 @@ impl Hub {
         self.program.ended(id, remote.reason());
         entry.gone.store(true, Ordering::Relaxed);
         self.slots.remove(id);
+    }
+
+    /// The next message, if another follows. While the remote is paused none is taken: the peer would
+    /// be told that the program has read it.
+    async fn next(&self, entry: &Entry, remote: &mut Remote) -> Option<Message> {
+        poll_fn(|context| match self.poll_resumed(entry, context) {
+            Poll::Ready(true) => {
+                pin!(remote.recv()).poll(context).map(|received| received.ok().flatten())
+            }
+            Poll::Ready(false) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     /// Tells what is here of a remote, until it is paused or others should have their turn.
@@ -254,19 +266,20 @@ impl Hub {
 
     /// Waits while a remote is paused; false if the node stops meanwhile.
     async fn resumed(&self, entry: &Entry) -> bool {
-        poll_fn(|context| {
-            if !entry.paused.load(Ordering::SeqCst) {
-                return Poll::Ready(true);
-            }
-            *lock(&entry.reader) = Some(context.waker().clone());
-            // Looked at again, as either may have changed just now.
-            match (entry.paused.load(Ordering::SeqCst), self.is_stopping()) {
-                (false, _) => Poll::Ready(true),
-                (true, true) => Poll::Ready(false),
-                (true, false) => Poll::Pending,
-            }
-        })
-        .await
+        poll_fn(|context| self.poll_resumed(entry, context)).await
+    }
+
+    fn poll_resumed(&self, entry: &Entry, context: &Context<'_>) -> Poll<bool> {
+        if !entry.paused.load(Ordering::SeqCst) {
+            return Poll::Ready(true);
+        }
+        *lock(&entry.reader) = Some(context.waker().clone());
+        // Looked at again, as either may have changed just now.
+        match (entry.paused.load(Ordering::SeqCst), self.is_stopping()) {
+            (false, _) => Poll::Ready(true),
+            (true, true) => Poll::Ready(false),
+            (true, false) => Poll::Pending,
+        }
     }
 
     /// Calls with a remote.
