@@ -89,7 +89,10 @@ static void on_result(void *u, p2pchan_node *node, uint64_t request, p2pchan_res
 {
     (void)u, (void)node;
     CHECK(request == 1 && result == P2PCHAN_ERR_REFUSED && remote.id == 0 && *message);
+    pthread_mutex_lock(&lock);
     refused = 1;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&lock);
 }
 
 static p2pchan_node *begin(const char *listen, int service, p2pchan_callbacks *callbacks)
@@ -108,7 +111,7 @@ static p2pchan_node *begin(const char *listen, int service, p2pchan_callbacks *c
     return node;
 }
 
-int main(void)
+static void nodes_find_each_other_through_a_service_written_in_c(void)
 {
     p2pchan_callbacks callbacks = P2PCHAN_CALLBACKS_INIT, third = P2PCHAN_CALLBACKS_INIT;
     p2pchan_node *near, *far, *late;
@@ -127,12 +130,15 @@ int main(void)
     third.on_result = on_result;
     late = begin(NULL, 0, &third);
     OK(p2pchan_connect(late, board, &request));
+    pthread_mutex_lock(&lock);
     while (!refused)
-        usleep(1000);
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
     OK(p2pchan_node_free(late));
 
     OK(p2pchan_node_free(far));
     OK(p2pchan_node_free(near));
     CHECK(withdrawn == 1 && ended == 2 && drops == 4 && asked == 2);
-    return 0;
 }
+
+MAIN(BEHAVIOUR(nodes_find_each_other_through_a_service_written_in_c))
