@@ -49,9 +49,10 @@ demo: ## Shows the main job, without any network: three processes find each othe
 bench: library ## Measures speed, each figure beside raw TCP in the same run
 	$(CARGO) run --release -p p2pchan-bench -- --c-library '$(LIBRARY_PREFIX)/lib/libp2pchan.so'
 
-fuzz: ## Throws arbitrary bytes at the protocol, SECONDS (60) for each target; needs nightly Rust
+fuzz: ## Throws arbitrary bytes at the protocol and calls at the C interface, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz
 	tests/fuzz/run $(SECONDS)
+	ffi/tests/random $(SECONDS)
 
 soak: ## Moves two million packets of three protocols over one UDP port, optimised
 	$(CARGO) test --release -p p2pchan --lib two_million_packets -- --ignored --nocapture
@@ -102,8 +103,8 @@ clean: ## Removes what was built
 
 ## Checks, in the order of `make test`: what fails fast comes first
 
-.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest interop linkage symbols size msrv
-test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest interop linkage symbols size msrv ## Runs every check, and installs what they lack
+.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest rules sanitize races interop linkage symbols size msrv
+test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
 	@printf '\n=== all checks passed: %s\n' '$^'
 
 tree: ## Checks that the repository stands on its own
@@ -174,6 +175,21 @@ unit: ## Runs all Rust tests except those in documentation
 doctest: ## Runs the examples in the documentation
 	$(call heading,'the examples in the documentation')
 	$(CARGO) test --workspace --doc
+
+rules: ## Checks the rules of the C interface by programs in C, linked shared and static
+	$(call heading,'programs in C')
+	ffi/tests/run shared < /dev/null
+	ffi/tests/run static < /dev/null
+
+sanitize: ## Runs the programs in C under AddressSanitizer and valgrind
+	$(call heading,'programs in C whose memory is watched')
+	ffi/tests/run asan-shared < /dev/null
+	ffi/tests/run asan-static < /dev/null
+	ffi/tests/run valgrind null untouched service drop release free leave fork main_may largest random < /dev/null
+
+races: ## Runs the programs in C under ThreadSanitizer; needs nightly Rust
+	$(call heading,'programs in C whose threads are watched')
+	ffi/tests/run tsan < /dev/null
 
 interop: ## Runs the tests against other implementations
 	$(call heading,'other implementations')
