@@ -253,7 +253,13 @@ impl Remote {
                 Some(reason) => reason.to_error().map_or(Ok(None), Err),
                 None => return Poll::Pending,
             },
-            Taken::Ended(reason) => reason.to_error().map_or(Ok(None), Err),
+            Taken::Ended(reason) => {
+                // The task of the connection may not have come to it yet; whoever learns of the end
+                // here finds its reason all the same.
+                let error = reason.to_error();
+                let _ = self.state.ended.set(reason);
+                error.map_or(Ok(None), Err)
+            }
             Taken::Messages(batch) => {
                 self.batch = batch;
                 Ok(self.next_in_batch())
