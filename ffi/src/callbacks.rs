@@ -11,10 +11,10 @@ use std::{
 };
 
 use p2pchan::{Error, ErrorKind, Kind, Message, Newcomer, Reason, Sender};
+use p2pchan_pump::{Program, RemoteId};
 
 use crate::{
     node::p2pchan_node,
-    pump::{Program, RemoteId},
     remote::{p2pchan_info, p2pchan_kind, p2pchan_message, p2pchan_peer_id, p2pchan_remote},
     result::{P2PCHAN_OK, c_string, code, p2pchan_result},
 };

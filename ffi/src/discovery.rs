@@ -10,11 +10,11 @@ use std::{
 };
 
 use p2pchan::Topic;
+use p2pchan_pump::{Finder, Verb};
 
 use crate::{
     callbacks::inside,
     node::p2pchan_node,
-    pump::{Finder, Verb},
     result::{c_string, call, invalid, p2pchan_result, to_error},
     text::{optional_text, sized, text},
 };

@@ -15,7 +15,9 @@
 //! - `node`: from its beginning to its end. `callbacks`: what it calls.
 //! - `subject`, `remote`: what it does. `status`: what it is and was told to be.
 //! - `discovery`: services of the program's own.
-//! - `pump`: who runs callbacks, when, in which order. `runtime`, `fork`: threads and processes.
+//! - `runtime`, `fork`: threads and processes.
+//!
+//! Who runs callbacks, when, in which order: the crate `p2pchan-pump`.
 
 #![allow(
     unsafe_code,
@@ -38,6 +40,5 @@ pub mod subject;
 
 mod fork;
 mod log;
-mod pump;
 mod runtime;
 mod text;

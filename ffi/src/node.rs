@@ -8,12 +8,12 @@ use std::{
 };
 
 use p2pchan::{Builder, Error, ErrorKind, Node, Remote};
+use p2pchan_pump::{self as pump, Hub, Turn, forget_recent};
 
 use crate::{
     callbacks::{Calls, outside_callbacks, p2pchan_callbacks},
     discovery::{MOST, Service},
     fork,
-    pump::{self, Hub, Turn, forget_recent},
     remote::{p2pchan_peer_id, timeout},
     result::{answer, call, invalid, p2pchan_result},
     runtime::Runtime,
@@ -169,7 +169,7 @@ impl p2pchan_node {
             if told.recv().is_err() {
                 return;
             }
-            while node.hub.pump.turn(None) != Turn::Ended {}
+            while node.hub.pump().turn(None) != Turn::Ended {}
             node.drop_userdata();
         };
         let thread = thread::Builder::new().name("p2pchan-calls".into()).spawn(run);
@@ -186,7 +186,7 @@ impl p2pchan_node {
                 let closing = runtime.spawn(async move { node.close().await });
                 self.hub.stop(async { drop(closing.await) });
             }
-            None => self.hub.pump.end(),
+            None => self.hub.pump().end(),
         }
     }
 
@@ -221,7 +221,7 @@ impl p2pchan_node {
         match thread {
             // It catches panics of its tasks, and has nothing else to say.
             Some(thread) => drop(thread.join()),
-            None => while self.hub.pump.turn(None) != Turn::Ended {},
+            None => while self.hub.pump().turn(None) != Turn::Ended {},
         }
         self.drop_userdata();
     }
@@ -232,7 +232,7 @@ impl p2pchan_node {
             return self.stop();
         }
         self.life().stopped = true;
-        self.hub.pump.end();
+        self.hub.pump().end();
         let Some(Started { node, runtime }) = self.started.get() else {
             return self.drop_userdata();
         };
@@ -240,7 +240,7 @@ impl p2pchan_node {
         handle.clone().spawn(async move {
             node.close().await;
             // It may be released inside one of its own callbacks.
-            self.hub.pump.quiet().await;
+            self.hub.pump().quiet().await;
             // The program may take its time. The runtime goes there too, if it was the last node.
             handle.spawn_blocking(move || {
                 self.drop_userdata();
@@ -369,7 +369,7 @@ pub unsafe extern "C" fn p2pchan_node_event_fd(node: *const p2pchan_node) -> c_i
         // SAFETY: the rules of the header.
         let node = unsafe { p2pchan_node::of(node) }?;
         node.dispatched("p2pchan_node_event_fd")?;
-        node.hub.pump.bell(std::os::fd::AsRawFd::as_raw_fd).map_err(|error| {
+        node.hub.pump().bell(std::os::fd::AsRawFd::as_raw_fd).map_err(|error| {
             Error::new(ErrorKind::Io, format!("no descriptor for events: {error}"))
         })
     })
@@ -392,7 +392,7 @@ pub unsafe extern "C" fn p2pchan_node_dispatch(
         let node = unsafe { p2pchan_node::shared(node) }?;
         outside_callbacks("p2pchan_node_dispatch")?;
         node.dispatched("p2pchan_node_dispatch")?;
-        match node.hub.pump.turn(timeout(timeout_ms)) {
+        match node.hub.pump().turn(timeout(timeout_ms)) {
             Turn::Ran | Turn::Idle => Ok(()),
             Turn::Ended => Err(Error::new(ErrorKind::Closed, "the node has stopped")),
         }

@@ -12,10 +12,10 @@ use std::{
 };
 
 use p2pchan::{AsMessage, Error, ErrorKind, Kind, Sender};
+use p2pchan_pump::{Entry, RemoteId};
 
 use crate::{
     node::p2pchan_node,
-    pump::{Entry, RemoteId},
     result::{P2PCHAN_OK, answer, call, code, invalid, p2pchan_result},
     text::{bytes, null, place, write_text},
 };

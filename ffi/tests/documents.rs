@@ -102,7 +102,7 @@ fn words(text: &str, open: &str, close: &str) -> BTreeSet<String> {
 
 /// What the code says: an arm for each event.
 fn events_told() -> Events {
-    let code = read("ffi/src/pump/events.rs");
+    let code = read("core/pump/src/events.rs");
     let (_, named) = code.split_once("fn named").unwrap();
     let (named, _) = named.split_once("\n}\n").unwrap();
     let named = named.replace("event => ", "Event::");

@@ -16,7 +16,7 @@ use std::{
 use p2pchan::{Error, ErrorKind, Events, Message, Newcomer, Node, Reason, Remote, Sender, Stats};
 use tokio::sync::oneshot;
 
-use super::{
+use crate::{
     events::named,
     executor::{Pump, pass},
     finder::Asked,
@@ -28,8 +28,8 @@ const TURN: usize = 1024;
 /// Requests without an answer: more than a program keeps an eye on.
 const REQUESTS: usize = 4096;
 
-/// What is told, never two things at once.
-pub(crate) trait Program: Send + Sync + 'static {
+/// What a program is told, never two things at once: by whoever turns the pump, on that thread.
+pub trait Program: Send + Sync + 'static {
     /// The most messages that it takes at once.
     fn batch(&self) -> usize;
     /// A remote has opened.
@@ -51,11 +51,11 @@ pub(crate) trait Program: Send + Sync + 'static {
     fn refuses(&self, newcomer: &Newcomer) -> bool;
 }
 
-/// See the module's page. Its tasks are: one that accepts remotes, two
-/// for events and statistics, one for each newcomer and each request to a discovery service, one for each remote that is open, one
-/// for each that the program waits to write to, and one for each request.
-pub(crate) struct Hub {
-    pub(crate) pump: Arc<Pump>,
+/// What stands between one node and its program. Its tasks are: one that accepts remotes, two for
+/// events and statistics, one for each newcomer and each request to a discovery service, one for each
+/// remote that is open, one for each that the program waits to write to, and one for each request.
+pub struct Hub {
+    pump: Arc<Pump>,
     program: Arc<dyn Program>,
     slots: Slots<Entry>,
     stopping: AtomicBool,
@@ -63,19 +63,21 @@ pub(crate) struct Hub {
     numbered: AtomicU64,
     /// One for each request without an answer, and one here.
     unanswered: Arc<()>,
-    pub(super) asked: Asked,
+    pub(crate) asked: Asked,
 }
 
 /// A place among the requests, and its number.
-pub(crate) struct Request {
-    pub(crate) number: u64,
+pub struct Request {
+    /// The number of which the answer is told.
+    pub number: u64,
     /// The program wants to hear of it.
     wanted: bool,
     place: Arc<()>,
 }
 
 impl Hub {
-    pub(crate) fn new(program: Arc<dyn Program>) -> Arc<Self> {
+    /// A hub for this program; nothing is told before [`begin`](Self::begin), except answers.
+    pub fn new(program: Arc<dyn Program>) -> Arc<Self> {
         Arc::new(Self {
             pump: Pump::new(),
             program,
@@ -87,12 +89,17 @@ impl Hub {
         })
     }
 
+    /// What runs the tasks.
+    pub const fn pump(&self) -> &Arc<Pump> {
+        &self.pump
+    }
+
     /// A number for a request that will be answered; the answer is told if it is `wanted`.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if too many wait for their answers, [`ErrorKind::Closed`] once the node
     /// stops.
-    pub(crate) fn request(&self, wanted: bool) -> Result<Request, Error> {
+    pub fn request(&self, wanted: bool) -> Result<Request, Error> {
         if self.is_stopping() {
             return Err(closed());
         }
@@ -105,7 +112,7 @@ impl Hub {
     }
 
     /// The number of a request: never 0, never the same again.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.numbered.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -113,7 +120,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`ErrorKind::Closed`] if the node has stopped meanwhile, so that it will never be told.
-    pub(crate) fn answer(
+    pub fn answer(
         self: &Arc<Self>,
         request: Request,
         answer: impl Future<Output = Result<Option<Remote>, Error>> + Send + 'static,
@@ -131,7 +138,7 @@ impl Hub {
 
     /// Whether a newcomer gets no remote, which the program is asked; yes once it is asked nothing any
     /// more.
-    pub(crate) fn refuses(
+    pub fn refuses(
         self: &Arc<Self>,
         newcomer: Newcomer,
     ) -> impl Future<Output = bool> + Send + use<> {
@@ -146,8 +153,9 @@ impl Hub {
         async { answered.await.unwrap_or(true) }
     }
 
-    /// Tells of all that a node does from now on.
-    pub(crate) fn begin(self: &Arc<Self>, node: Node) {
+    /// Tells of all that a node does from now on. Its remotes are taken as they come, so nobody else may
+    /// take them.
+    pub fn begin(self: &Arc<Self>, node: Node) {
         if self.program.wants_events() {
             self.pump.spawn(self.clone().tell_events(node.events()));
             self.pump.spawn(self.clone().tell_stats(node.stats()));
@@ -177,9 +185,10 @@ impl Hub {
         }
     }
 
-    /// Tells to the end what closing the node brings. When all remotes have been told to have ended, the event `stopped` is the last,
-    /// and the pump ends. A second call does nothing.
-    pub(crate) fn stop(self: &Arc<Self>, closed: impl Future<Output = ()> + Send + 'static) {
+    /// Tells to the end what closing the node brings, which is over when `closed` is ready. When all
+    /// remotes have been told to have ended, the event `stopped` is the last, and the pump ends. A second
+    /// call does nothing.
+    pub fn stop(self: &Arc<Self>, closed: impl Future<Output = ()> + Send + 'static) {
         if self.stopping.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -287,18 +296,14 @@ impl Hub {
     /// # Errors
     /// [`ErrorKind::Closed`] if there is none of that number any more.
     #[inline]
-    pub(crate) fn with<T>(
-        &self,
-        id: RemoteId,
-        call: impl FnOnce(&Arc<Entry>) -> T,
-    ) -> Result<T, Error> {
+    pub fn with<T>(&self, id: RemoteId, call: impl FnOnce(&Arc<Entry>) -> T) -> Result<T, Error> {
         self.slots.with(id, call)
     }
 
     /// As [`with`](Self::with), without a lock if this thread asked for the same remote the last time:
     /// for what is done again and again.
     #[inline]
-    pub(crate) fn with_recent<T>(
+    pub fn with_recent<T>(
         &self,
         id: RemoteId,
         call: impl FnOnce(&Arc<Entry>) -> T,
@@ -321,12 +326,12 @@ impl Hub {
     }
 
     /// All remotes that are open.
-    pub(crate) fn remotes(&self) -> Vec<RemoteId> {
+    pub fn remotes(&self) -> Vec<RemoteId> {
         self.slots.all().into_iter().map(|(id, _)| id).collect()
     }
 
-    /// Tells once when there is room again.
-    pub(crate) fn await_room(self: &Arc<Self>, id: RemoteId, entry: Arc<Entry>) {
+    /// Tells once when there is room again; a second call before that does nothing.
+    pub fn await_room(self: &Arc<Self>, id: RemoteId, entry: Arc<Entry>) {
         if entry.wants_room.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -363,17 +368,18 @@ impl Recent {
 }
 
 /// Lets this thread forget the remote that it asked for the last time.
-pub(crate) fn forget_recent() {
+pub fn forget_recent() {
     // A thread that ends has forgotten it.
     let recent = RECENT.try_with(RefCell::take);
     drop(recent);
 }
 
 /// What is kept of a remote beside the task that reads it.
-pub(crate) struct Entry {
-    pub(crate) sender: Sender,
+pub struct Entry {
+    /// Sends to it.
+    pub sender: Sender,
     /// The program's own, from beginning to end.
-    pub(crate) userdata: AtomicPtr<()>,
+    pub userdata: AtomicPtr<()>,
     paused: AtomicBool,
     /// The task that waits for the pause to end.
     reader: Mutex<Option<Waker>>,
@@ -395,11 +401,14 @@ impl Entry {
         })
     }
 
-    pub(crate) fn pause(&self) {
+    /// Tells nothing more of it, not even its end, until it is resumed. Messages that are being told
+    /// are told.
+    pub fn pause(&self) {
         self.paused.store(true, Ordering::SeqCst);
     }
 
-    pub(crate) fn resume(&self) {
+    /// Tells of it again.
+    pub fn resume(&self) {
         self.paused.store(false, Ordering::SeqCst);
         self.wake_reader();
     }

@@ -15,12 +15,13 @@ use std::{
     time::Instant,
 };
 
-use super::bell::Bell;
+use crate::bell::Bell;
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// See the module's page.
-pub(crate) struct Pump {
+/// Tasks that run only while somebody [turns](Self::turn) it: the crate's page tells of them. A [`Hub`](crate::Hub)
+/// has one.
+pub struct Pump {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -54,7 +55,7 @@ struct Task {
 
 /// What became of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub enum Turn {
     /// What was ready has run.
     Ran,
     /// Time ran out before anything was ready.
@@ -115,9 +116,10 @@ impl Pump {
         }
     }
 
-    /// Waits until something is ready, at most until then, and runs what is ready at that moment. If
-    /// another thread turns the pump, waits for that to have its turn first.
-    pub(crate) fn turn(self: &Arc<Self>, until: Option<Instant>) -> Turn {
+    /// Waits until something is ready, at most until then (for ever without a time), and runs what is
+    /// ready at that moment. If another thread turns the pump, waits for that to have its turn first.
+    /// A turn inside a turn, which a [`Program`](crate::Program) could ask for, would wait for itself.
+    pub fn turn(self: &Arc<Self>, until: Option<Instant>) -> Turn {
         let mut state = lock(&self.state);
         while state.turning || (state.ready.is_empty() && !state.ended) {
             let Some(waited) = self.wait(state, until) else { return Turn::Idle };
@@ -217,7 +219,7 @@ impl Pump {
     }
 
     /// Ready when nobody turns the pump. It may be awaited anywhere.
-    pub(crate) async fn quiet(&self) {
+    pub async fn quiet(&self) {
         poll_fn(|context| {
             let mut state = lock(&self.state);
             if !state.turning {
@@ -230,7 +232,7 @@ impl Pump {
     }
 
     /// Ends the pump: tasks that are left are dropped, and every turn answers [`Turn::Ended`].
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         let mut state = lock(&self.state);
         state.ended = true;
         let (tasks, ready) = (mem::take(&mut state.tasks), mem::take(&mut state.ready));
@@ -247,7 +249,10 @@ impl Pump {
 
     /// Lets somebody watch the descriptor that is readable while a turn would find something to do.
     /// It is made when it is first asked for, and lives as long as the pump.
-    pub(crate) fn bell<T>(&self, watch: impl FnOnce(&io::PipeReader) -> T) -> io::Result<T> {
+    ///
+    /// # Errors
+    /// Those of the system, if it has no descriptor left.
+    pub fn bell<T>(&self, watch: impl FnOnce(&io::PipeReader) -> T) -> io::Result<T> {
         let mut state = lock(&self.state);
         if state.bell.is_none() {
             let mut bell = Bell::new()?;
@@ -274,7 +279,7 @@ impl Wake for Task {
 }
 
 /// Lets the other tasks that are ready run first.
-pub(super) async fn pass() {
+pub(crate) async fn pass() {
     let mut passed = false;
     poll_fn(|context| {
         if mem::replace(&mut passed, true) {

@@ -8,14 +8,15 @@ use std::{
 use p2pchan::{Address, BoxFuture, DiscoveryService, Error, ErrorKind, Found, Topic};
 use tokio::sync::oneshot;
 
-use super::hub::Hub;
+use crate::hub::Hub;
 
 /// What a program has that can find others. Its verbs are called as everything that is told: by
 /// whoever turns the pump, one thing at a time.
-pub(crate) trait Finder: Send + Sync + 'static {
+pub trait Finder: Send + Sync + 'static {
     /// A short name: the source of what it finds.
     fn name(&self) -> &str;
-    /// Asks for something; false if the program has nothing to do for it.
+    /// Asks for something, which [`Hub::discovery_done`] answers; false if the program has nothing to do
+    /// for it.
     fn begin(&self, verb: Verb, request: u64, topic: &Topic) -> bool;
     /// The answer is not needed any more, and would be too late.
     fn cancel(&self, request: u64);
@@ -23,15 +24,18 @@ pub(crate) trait Finder: Send + Sync + 'static {
 
 /// What a discovery service is asked for; see [`DiscoveryService`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
+pub enum Verb {
+    /// Tell others where this node is.
     Announce,
+    /// Look for others, and tell each by [`Hub::discovery_found`].
     LookUp,
+    /// Take the announcement back.
     Withdraw,
 }
 
 /// Requests that the program has not answered. There is one at most for each subject and service.
 #[derive(Default)]
-pub(super) struct Asked(Mutex<BTreeMap<u64, Open>>);
+pub(crate) struct Asked(Mutex<BTreeMap<u64, Open>>);
 
 struct Open {
     answer: oneshot::Sender<Result<(), Error>>,
@@ -46,10 +50,12 @@ impl Asked {
     }
 }
 
-/// A service as the node knows it.
-pub(crate) struct Service {
-    pub(crate) hub: Arc<Hub>,
-    pub(crate) finder: Arc<dyn Finder>,
+/// A discovery service as the node knows it: for [`Builder::discovery`](p2pchan::Builder::discovery).
+pub struct Service {
+    /// The hub of the node that is to have it.
+    pub hub: Arc<Hub>,
+    /// The program's part of it.
+    pub finder: Arc<dyn Finder>,
 }
 
 /// Takes a request back when nobody waits for its answer any more.
@@ -64,7 +70,7 @@ impl Drop for Waiting<'_> {
         let open = hub.asked.lock().remove(&self.request);
         if open.is_some_and(|open| open.begun) {
             let (finder, request) = (finder.clone(), self.request);
-            hub.pump.spawn(async move { finder.cancel(request) });
+            hub.pump().spawn(async move { finder.cancel(request) });
         }
     }
 }
@@ -78,7 +84,7 @@ impl Service {
         hub.asked.lock().insert(request, open);
         let _waiting = Waiting { service: self, request };
         let asking = hub.clone();
-        hub.pump.spawn(async move {
+        hub.pump().spawn(async move {
             match asking.asked.lock().get_mut(&request) {
                 Some(open) => open.begun = true,
                 None => return,
@@ -124,7 +130,7 @@ impl Hub {
     /// # Errors
     /// [`ErrorKind::Closed`] if the request is not open any more, [`ErrorKind::Invalid`] if it does
     /// not ask for addresses.
-    pub(crate) fn discovery_found(&self, request: u64, address: Address) -> Result<(), Error> {
+    pub fn discovery_found(&self, request: u64, address: Address) -> Result<(), Error> {
         let found = match self.asked.lock().get(&request) {
             Some(Open { found: Some(found), .. }) => found.clone(),
             Some(Open { found: None, .. }) => {
@@ -141,11 +147,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`ErrorKind::Closed`] if it is not open any more.
-    pub(crate) fn discovery_done(
-        &self,
-        request: u64,
-        result: Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub fn discovery_done(&self, request: u64, result: Result<(), Error>) -> Result<(), Error> {
         let open = self.asked.lock().remove(&request).ok_or_else(|| gone(request))?;
         open.answer.send(result).map_err(|_| gone(request))
     }

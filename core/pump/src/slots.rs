@@ -16,7 +16,7 @@ use p2pchan::{Error, ErrorKind};
 
 /// The number of a remote. 2^40 remotes are more than a process sees in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RemoteId(pub(crate) u64);
+pub struct RemoteId(pub u64);
 
 /// Bits of the place. Sixteen million remotes are far beyond the caps of the settings.
 const PLACE_BITS: u32 = 24;
@@ -29,7 +29,7 @@ const PIECES: usize = 18;
 struct Slot<T>(Mutex<(u64, Option<Arc<T>>)>);
 
 /// The table. Pieces are made when they are needed and stay, so finding one takes no lock.
-pub(super) struct Slots<T> {
+pub(crate) struct Slots<T> {
     pieces: [OnceLock<Box<[Slot<T>]>>; PIECES],
     places: Mutex<Places>,
 }
@@ -57,7 +57,7 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
-    pub(super) fn insert(&self, entry: Arc<T>) -> Result<RemoteId, Error> {
+    pub(crate) fn insert(&self, entry: Arc<T>) -> Result<RemoteId, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let mut places = lock(&self.places);
         let place = match places.free.pop() {
@@ -81,7 +81,7 @@ impl<T> Slots<T> {
     }
 
     /// Forgets a remote: from now on its number stands for nothing.
-    pub(super) fn remove(&self, id: RemoteId) {
+    pub(crate) fn remove(&self, id: RemoteId) {
         let entry = self.slot(id).and_then(|slot| {
             let mut slot = lock(&slot.0);
             if slot.0 == id.0 { slot.1.take() } else { None }
@@ -96,7 +96,7 @@ impl<T> Slots<T> {
     /// # Errors
     /// [`ErrorKind::Closed`] if the number stands for no remote, or for none any more.
     #[inline]
-    pub(super) fn with<R>(
+    pub(crate) fn with<R>(
         &self,
         id: RemoteId,
         call: impl FnOnce(&Arc<T>) -> R,
@@ -112,7 +112,7 @@ impl<T> Slots<T> {
         Err(gone(id))
     }
 
-    pub(super) fn all(&self) -> Vec<(RemoteId, Arc<T>)> {
+    pub(crate) fn all(&self) -> Vec<(RemoteId, Arc<T>)> {
         let used = lock(&self.places).used;
         let slots = (0..used).filter_map(|place| self.at(place));
         slots

@@ -1,7 +1,7 @@
 //! Callbacks, for languages that have them: everything that a node tells, told one thing at a time, on
 //! a thread that the program chooses.
 //!
-//! Nothing here knows of C. A pump is a small executor that runs only while somebody turns it:
+//! Nothing here knows of any language. A pump is a small executor that runs only while somebody turns it:
 //! a thread of the library, or the program itself inside its own loop. Its tasks are futures of the
 //! crate `p2pchan` with a call to the [`Program`] behind each.
 //!
@@ -13,6 +13,9 @@
 //! told, what is not taken counts against the peer's window, and the order follows from there being
 //! one task for each remote. A task that can go on is put on the list of those that are ready, once;
 //! the list is never longer than there are tasks.
+//!
+//! A language's face makes a [`Hub`] for its [`Program`], starts a node, and gives it to
+//! [`Hub::begin`]. From then on it turns [`Hub::pump`] until that answers [`Turn::Ended`].
 //!
 //! # Layout
 //! - `executor`: the pump. `bell`: the descriptor that is readable while there is something to do.
@@ -30,7 +33,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use executor::Turn;
-pub(crate) use finder::{Finder, Service, Verb};
-pub(crate) use hub::{Entry, Hub, Program, forget_recent};
-pub(crate) use slots::RemoteId;
+pub use executor::{Pump, Turn};
+pub use finder::{Finder, Service, Verb};
+pub use hub::{Entry, Hub, Program, Request, forget_recent};
+pub use slots::RemoteId;

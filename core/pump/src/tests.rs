@@ -11,7 +11,7 @@ use std::{
 use p2pchan::{Address, Error, ErrorKind, Message, Newcomer, Node, Reason, Remote, Sender};
 use tokio::{runtime::Runtime, sync::oneshot};
 
-use super::{Hub, Program, RemoteId, Turn};
+use crate::{Hub, Program, RemoteId, Turn};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const TOPIC: [u8; 32] = [7; 32];
@@ -124,7 +124,7 @@ impl Scene {
     fn turn_until(&self, holds: impl Fn(&Diary) -> bool) {
         let until = Instant::now() + DEADLINE;
         while !holds(&self.diary) {
-            assert_eq!(self.hub.pump.turn(Some(until)), Turn::Ran, "{:?}", self.diary.lines());
+            assert_eq!(self.hub.pump().turn(Some(until)), Turn::Ran, "{:?}", self.diary.lines());
         }
     }
 
@@ -170,7 +170,7 @@ fn a_paused_remote_tells_nothing_until_it_is_resumed() {
         assert!(Instant::now() < until, "the message does not arrive");
         std::thread::yield_now();
     }
-    while scene.hub.pump.turn(Some(Instant::now())) == Turn::Ran {}
+    while scene.hub.pump().turn(Some(Instant::now())) == Turn::Ran {}
     assert_eq!(scene.diary.lines(), ["remote"]);
     scene.hub.with(id, |entry| entry.resume()).unwrap();
     scene.turn_until(|diary| diary.has("patience"));
@@ -210,7 +210,7 @@ fn a_blocked_sender_hears_once_that_there_is_room() {
     });
     scene.turn_until(|diary| diary.has("writable"));
     let _to_near = scene.runtime.block_on(reading).unwrap();
-    while scene.hub.pump.turn(Some(Instant::now())) == Turn::Ran {}
+    while scene.hub.pump().turn(Some(Instant::now())) == Turn::Ran {}
     assert_eq!(scene.diary.lines(), ["remote", "writable"]);
     entry.sender.try_send("there is room").unwrap();
 }
@@ -233,12 +233,12 @@ fn the_last_that_is_told_is_that_the_node_has_stopped() {
     assert_eq!(scene.hub.request(true).err().unwrap().kind(), ErrorKind::Closed);
     scene.turn_until(|diary| diary.lines().iter().any(|line| line.starts_with("ended")));
     scene.runtime.block_on(scene.near.close());
-    while scene.hub.pump.turn(Some(Instant::now())) == Turn::Ran {}
+    while scene.hub.pump().turn(Some(Instant::now())) == Turn::Ran {}
     assert!(!scene.diary.has("stopped"), "an answer is not here yet");
     late.send(()).unwrap();
     let until = Some(Instant::now() + DEADLINE);
-    while scene.hub.pump.turn(until) == Turn::Ran {}
-    assert_eq!(scene.hub.pump.turn(until), Turn::Ended);
+    while scene.hub.pump().turn(until) == Turn::Ran {}
+    assert_eq!(scene.hub.pump().turn(until), Turn::Ended);
     assert_eq!(scene.diary.lines()[2..], ["result 1 Ok(false)", "stopped"]);
 }
 
