@@ -37,7 +37,7 @@ help: ## Lists the targets
 
 ## What users want
 
-.PHONY: build demo bench fuzz soak doc install install-program install-library uninstall clean
+.PHONY: build demo bench fuzz soak doc install install-program install-library wheel uninstall clean
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
@@ -81,6 +81,9 @@ install-library: cargo-c ## Installs the C library, its header and p2pchan.pc
 	strip '$(DESTDIR)$(PREFIX)/$(LIBDIR)/libp2pchan.so'
 	strip --strip-debug '$(DESTDIR)$(PREFIX)/$(LIBDIR)/libp2pchan.a'
 
+wheel: ## Builds the Python package: target/wheels
+	bindings/python/check wheel
+
 .PHONY: cargo-c
 cargo-c:
 	@$(CARGO) cinstall --version 2>/dev/null || { \
@@ -103,8 +106,8 @@ clean: ## Removes what was built
 
 ## Checks, in the order of `make test`: what fails fast comes first
 
-.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest rules sanitize races interop linkage symbols size msrv
-test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
+.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest python rules sanitize races interop linkage symbols size msrv
+test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest python rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
 	@printf '\n=== all checks passed: %s\n' '$^'
 
 tree: ## Checks that the repository stands on its own
@@ -190,6 +193,10 @@ sanitize: ## Runs the programs in C under AddressSanitizer and valgrind
 races: ## Runs the programs in C under ThreadSanitizer; needs nightly Rust
 	$(call heading,'programs in C whose threads are watched')
 	ffi/tests/run tsan < /dev/null
+
+python: ## Runs the tests of the Python interface, with each Python from 3.11 on that is found
+	$(call heading,'the Python interface')
+	bindings/python/check < /dev/null
 
 interop: ## Runs the tests against other implementations
 	$(call heading,'other implementations')

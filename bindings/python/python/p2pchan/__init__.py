@@ -1,0 +1,56 @@
+"""Live, encrypted channels between all programs that share a phrase.
+
+A program names a subject, a phrase that it shares with others. Its node announces the subject, finds
+the others and connects to them; what comes of that is a `Remote`, a channel of messages to one peer::
+
+    async with p2pchan.Node(listen="0.0.0.0:0",
+                            discovery={"bittorrent": {"bootstrap": "public"}}) as node:
+        node.discover("My Cool Service 1.0")
+        async for remote in node:
+            await remote.send("Hello, dude!")
+
+Messages are bytes-like objects, which arrive as `bytes`; `str`; or any other value that is JSON. They
+arrive in order, whole and once, or the remote ends with an exception that says why.
+
+Nothing is opened, asked or written that the settings do not name; docs/settings.md lists them all.
+"""
+
+from ._errors import (
+    AuthError,
+    ClosedError,
+    Error,
+    ForkedError,
+    InCallbackError,
+    InternalError,
+    InvalidError,
+    NetworkError,
+    ProtocolError,
+    RefusedError,
+    SettingsError,
+    TimeoutError,
+    TooBigError,
+    WouldBlockError,
+)
+from ._node import Discovery, Node
+from ._remote import Message, Remote
+
+__all__ = [
+    "AuthError",
+    "ClosedError",
+    "Discovery",
+    "Error",
+    "ForkedError",
+    "InCallbackError",
+    "InternalError",
+    "InvalidError",
+    "Message",
+    "NetworkError",
+    "Node",
+    "ProtocolError",
+    "RefusedError",
+    "Remote",
+    "SettingsError",
+    "TimeoutError",
+    "TooBigError",
+    "WouldBlockError",
+]

@@ -1,0 +1,318 @@
+"""A node, for asyncio."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Self
+from weakref import WeakValueDictionary, ref
+
+from . import _native
+from ._errors import ClosedError, InvalidError, RefusedError
+from ._remote import Remote, wake
+
+# What the first member of an event says; see the native module.
+REMOTE, READABLE, WRITABLE, ENDED, RESULT, FAILED = range(6)
+
+os.register_at_fork(after_in_child=_native.forked)
+
+
+class Node:
+    """One identity, with its listeners, discovery services and remotes.
+
+    Settings are those of docs/settings.md: as keywords, or in a mapping; a dot in a key is a dict in a
+    dict. `settings_file` names a TOML file, above which the others stand::
+
+        node = Node(listen="0.0.0.0:0", limits={"remotes": 16})
+        node = Node({"listen": "0.0.0.0:0", "limits.remotes": 16})
+
+    `async with` starts and stops it; `async for` gives its remotes. It belongs to the event loop that
+    starts it. A node that is forgotten ends.
+
+    Raises SettingsError naming the key and the value; NetworkError for a file that cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any] | None = None,
+        /,
+        *,
+        settings_file: str | os.PathLike[str] | None = None,
+        **more: Any,
+    ) -> None:
+        self._native = _native.NativeNode({**(settings or {}), **more}, settings_file)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._fd = -1
+        self._ended = False
+        self._most_waiting = 64
+        self._remotes: WeakValueDictionary[int, Remote] = WeakValueDictionary()
+        self._incoming: deque[Remote] = deque()
+        self._takers: list[asyncio.Future[None]] = []
+        self._requests: dict[int, asyncio.Future[Remote | None]] = {}
+        self._stopping: list[asyncio.Future[None]] = []
+
+    @property
+    def id(self) -> str:
+        """This node's identity: 64 hexadecimal digits."""
+        return self._native.id
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it accepts connections. 0.0.0.0 and [::] stand for all addresses of the machine."""
+        return self._native.addresses
+
+    async def start(self) -> Self:
+        """Opens what the settings name, and nothing else.
+
+        Raises SettingsError or NetworkError naming what cannot be opened; then nothing is left open.
+        """
+        if self._loop is not None:
+            raise InvalidError("a node is started once; make a new one")
+        loop, request = asyncio.get_running_loop(), self._native.start()
+        self._loop, self._fd = loop, self._native.fileno()
+        loop.add_reader(self._fd, _Turn(self, loop, self._fd))
+        try:
+            await self._answer(request)
+        except BaseException:
+            self._native.stop()
+            self._finish()
+            raise
+        self._most_waiting = self._native.most_waiting()
+        return self
+
+    async def stop(self) -> None:
+        """Ends everything: announcements are withdrawn, what was sent goes out, remotes end.
+
+        Returns when sockets and tasks are gone. If it is cancelled, the node goes on stopping.
+        """
+        self._native.stop()
+        if self._loop is None:
+            self._ended = True
+        while not self._ended:
+            waiter = self._waiter()
+            self._stopping.append(waiter)
+            await waiter
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def __aiter__(self) -> Self:
+        """The remotes that open, until the node has stopped.
+
+        As many as `limits.waiting` wait to be taken; then newcomers are refused.
+        """
+        return self
+
+    async def __anext__(self) -> Remote:
+        while not self._incoming:
+            if self._ended:
+                raise StopAsyncIteration
+            waiter = self._waiter()
+            self._takers.append(waiter)
+            try:
+                await waiter
+            finally:
+                if waiter in self._takers:
+                    self._takers.remove(waiter)
+        return self._incoming.popleft()
+
+    def discover(self, subject: str, secret: str | None = None) -> "Discovery":
+        """Announces a subject, and looks for others who have it. Their remotes come from the node.
+
+        With a secret only those who have the same one get a remote: whoever guessed the subject can
+        find this node, and not connect. Discovering a subject again is the same discovery.
+
+        Raises InvalidError for a subject that is none, or that is discovered with another secret;
+        RefusedError beyond `limits.subjects`.
+        """
+        self._check_loop()
+        return Discovery(self, subject, self._native.discover(subject, secret))
+
+    def discover_topic(self, topic: bytes) -> "Discovery":
+        """As `discover`, for 32 bytes that are as strong as a key."""
+        _check_topic(topic)
+        self._check_loop()
+        return Discovery(self, topic, self._native.discover_topic(topic))
+
+    def stop_discover(self, subject: str) -> None:
+        """Withdraws a subject, and looks no more. Open remotes live on."""
+        self._native.stop_discover(subject)
+
+    def stop_discover_topic(self, topic: bytes) -> None:
+        """As `stop_discover`, for `discover_topic`."""
+        _check_topic(topic)
+        self._native.stop_discover_topic(topic)
+
+    async def connect(self, address: str) -> Remote:
+        """Dials an address such as "tcp://192.0.2.7:8099" now, and offers all subjects of this node.
+
+        If it is cancelled, the remote that may come of it is given by `async for`, as those for
+        further common subjects are.
+
+        Raises ClosedError if the peer is connected already, SettingsError if no subject is discovered,
+        AuthError if none is common; TimeoutError, NetworkError and so on if it cannot be reached.
+        """
+        remote = await self._answer(self._native.connect(address))
+        if remote is None:
+            raise RefusedError("this node has no place for another remote; end some")
+        return remote
+
+    async def update(self, settings: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Changes settings while the node runs; None returns to the default.
+
+        Everything is checked first: if it raises, all is as it was. If it is cancelled, the update
+        goes on all the same.
+        """
+        await self._answer(self._native.update({**(settings or {}), **more}))
+        self._most_waiting = self._native.most_waiting()
+
+    async def reload(self) -> None:
+        """Reads the settings file again. What the program has set stays above it."""
+        await self._answer(self._native.reload())
+        self._most_waiting = self._native.most_waiting()
+
+    def status(self) -> dict[str, Any]:
+        """All that the node has open and under way, at this moment; docs/status.md lists it."""
+        return self._native.status()
+
+    def explain(self, target: str) -> dict[str, Any]:
+        """All that is known of a peer (its id, or 8 digits of it) or an address."""
+        return self._native.explain(target)
+
+    def remotes(self) -> list[Remote]:
+        """The remotes that are open and that somebody keeps."""
+        return [remote for remote in self._remotes.values() if not remote._native.ended]
+
+    def __repr__(self) -> str:
+        state = "not started" if self._loop is None else "stopped" if self._ended else self.id[:8]
+        return f"<p2pchan.Node {state}>"
+
+    def _waiter(self) -> "asyncio.Future[Any]":
+        return self._check_loop().create_future()
+
+    def _check_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise InvalidError("the node was not started; start it first")
+        if asyncio.get_running_loop() is not self._loop:
+            raise InvalidError("the node belongs to another event loop, the one that started it")
+        return self._loop
+
+    def _answer(self, request: int) -> "asyncio.Future[Remote | None]":
+        answer = self._waiter()
+        if self._ended:
+            answer.set_exception(ClosedError("the node has stopped"))
+        else:
+            self._requests[request] = answer
+        return answer
+
+    def _dispatch(self) -> None:
+        """Does what there is to do, and wakes whoever waits for it."""
+        goes_on, events = self._native.dispatch()
+        for what, which, more in events:
+            if what == READABLE:
+                remote = self._remotes.get(which)
+                if remote is not None:
+                    remote._wake_readers()
+            elif what == WRITABLE:
+                remote = self._remotes.get(which)
+                if remote is not None:
+                    remote._wake_senders()
+            elif what == REMOTE:
+                self._open(Remote(which, self))
+            elif what == ENDED:
+                remote = self._remotes.get(which)
+                if remote is not None:
+                    remote._wake_all()
+            else:
+                self._answered(which, what, more)
+        self._refuse_beyond_limit()
+        if not goes_on:
+            self._finish()
+
+    def _open(self, remote: Remote) -> None:
+        self._remotes[remote._native.id] = remote
+        self._incoming.append(remote)
+        wake(self._takers)
+
+    def _refuse_beyond_limit(self) -> None:
+        """After all events: a remote that was asked for is out of the way by then."""
+        while len(self._incoming) > self._most_waiting:
+            self._incoming.pop().refuse()
+
+    def _answered(self, request: int, what: int, answer: Any) -> None:
+        future = self._requests.pop(request, None)
+        if future is None or future.done():
+            return
+        if what == FAILED:
+            future.set_exception(answer)
+            return
+        remote = None if answer is None else self._remotes.get(answer)
+        if remote is not None and remote in self._incoming:
+            self._incoming.remove(remote)
+        future.set_result(remote)
+
+    def _finish(self) -> None:
+        """Nothing else comes."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._fd)
+        for remote in list(self._remotes.values()):
+            remote._wake_all()
+        for request in list(self._requests):
+            self._answered(request, FAILED, ClosedError("the node has stopped"))
+        wake(self._takers)
+        wake(self._stopping)
+
+
+class _Turn:
+    """What the loop calls. It does not keep the node, so that one that is forgotten ends."""
+
+    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop, fd: int) -> None:
+        self._node = ref(node, lambda _: loop.is_closed() or loop.remove_reader(fd))
+
+    def __call__(self) -> None:
+        node = self._node()
+        if node is not None:
+            node._dispatch()
+
+
+class Discovery:
+    """A subject that is being discovered; forgetting it changes nothing."""
+
+    def __init__(self, node: Node, subject: str | bytes, request: int) -> None:
+        """Made by the node."""
+        self._node = node
+        self._subject = subject
+        self._flushed = node._answer(request)
+        # Nobody has to wait for it: looking at an exception keeps it out of the log.
+        self._flushed.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    @property
+    def subject(self) -> str:
+        """The phrase, or a raw topic as 64 hexadecimal digits."""
+        return self._subject if isinstance(self._subject, str) else self._subject.hex()
+
+    async def flushed(self) -> None:
+        """Returns when the announcement stands, so that others can find this node.
+
+        Raises ClosedError if the discovery or the node ends before.
+        """
+        await asyncio.shield(self._flushed)
+
+    def stop(self) -> None:
+        """Withdraws the announcement, and looks no more. Open remotes live on."""
+        if isinstance(self._subject, str):
+            self._node.stop_discover(self._subject)
+        else:
+            self._node.stop_discover_topic(self._subject)
+
+
+def _check_topic(topic: bytes) -> None:
+    if not isinstance(topic, bytes) or len(topic) != 32:
+        raise InvalidError("a topic is 32 bytes; for a phrase use discover")
+

@@ -1,0 +1,209 @@
+"""A live channel to one peer, for asyncio."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from ._errors import ClosedError
+from ._native import NativeRemote
+
+if TYPE_CHECKING:
+    from ._node import Node
+
+Message: TypeAlias = bytes | str | int | float | bool | list[Any] | dict[str, Any] | None
+"""What arrives: bytes, text, or what JSON has. None stands inside lists and dicts, never by itself."""
+
+BATCH = 256
+"""Messages that one wake-up brings at most."""
+
+
+class Remote:
+    """An encrypted channel to one peer, for one subject that both have.
+
+    Messages arrive in order, whole and once. Read them with `async for`, which ends when the peer has
+    ended and everything was read, and raises if the remote ends in any other way::
+
+        async with remote:
+            await remote.send({"yo": "ppl"})
+            async for message in remote:
+                print(message)
+
+    A remote that nobody reads stops its peer, as does one that is read slowly. What is cancelled
+    loses nothing: a message was sent or not, and one that was not returned comes next time.
+
+    One that is forgotten ends: keep it as long as you want it.
+    """
+
+    __slots__ = ("__weakref__", "_native", "_node", "_readers", "_ready", "_room", "_over")
+
+    def __init__(self, native: NativeRemote, node: "Node") -> None:
+        """Made by the node."""
+        self._native = native
+        self._node = node
+        self._ready: deque[Message] = deque()
+        self._readers: list[asyncio.Future[None]] = []
+        self._room: list[asyncio.Future[None]] = []
+        self._over: list[asyncio.Future[None]] = []
+
+    @property
+    def peer(self) -> str:
+        """The peer's identity, which it has proved: 64 hexadecimal digits."""
+        return self._native.peer
+
+    @property
+    def subject(self) -> str:
+        """The subject that both have proved: the phrase, or a raw topic as 64 hexadecimal digits."""
+        return self._native.subject
+
+    @property
+    def address(self) -> str:
+        """The address that was dialled, or the one that the peer dialled from."""
+        return self._native.address
+
+    @property
+    def transport(self) -> str:
+        """How the peer is connected, such as "tcp" or "quic"."""
+        return self._native.transport
+
+    @property
+    def relayed(self) -> bool:
+        """Whether a third peer relays the connection."""
+        return self._native.relayed
+
+    @property
+    def rtt(self) -> float | None:
+        """The smoothed round trip time in seconds; None until it was measured."""
+        return self._native.rtt
+
+    async def send(self, message: Any) -> None:
+        """Sends a message: a bytes-like object, `str`, or another value that is JSON.
+
+        Waits while the send buffer is full. If it is cancelled, nothing was sent.
+
+        Raises TypeError naming the place of what is not JSON, such as `value["a"][3]`; TooBigError;
+        or why the remote has ended.
+        """
+        while not self._native.try_send(message):
+            await self._room_again()
+
+    async def send_many(self, messages: Sequence[Any]) -> None:
+        """Sends messages in their order, faster than one by one.
+
+        Waits while the send buffer is full; whatever ends it meanwhile, those before were sent.
+        """
+        place = 0
+        while (place := self._native.try_send_many(messages, place)) < len(messages):
+            await self._room_again()
+
+    async def recv(self) -> Message:
+        """The next message.
+
+        Raises ClosedError when the peer has ended and everything was read, or why the remote has
+        ended otherwise.
+        """
+        if self._ready or await self._refill():
+            return self._ready.popleft()
+        raise ClosedError("the peer has ended, and everything was read")
+
+    async def recv_many(self, most: int = BATCH) -> list[Message]:
+        """All messages that are here, at least one and so many at most; none when the peer has ended.
+
+        Raises why the remote has ended, if it was not by the peer.
+        """
+        if most < 1:
+            raise ValueError(f"most is {most}; ask for one message at least")
+        if not self._ready:
+            return await self._take(most)
+        return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+
+    def __aiter__(self) -> Self:
+        """All messages until the peer has ended."""
+        return self
+
+    async def __anext__(self) -> Message:
+        if self._ready or await self._refill():
+            return self._ready.popleft()
+        raise StopAsyncIteration
+
+    async def end(self) -> None:
+        """Ends the channel: what was sent goes out, then the peer gets its end.
+
+        Returns when the peer has ended too and has said that it read everything. What the peer still
+        sends is thrown away. If it is cancelled, the remote goes on ending.
+
+        Raises why not everything may have been read, such as TimeoutError.
+        """
+        self._ready.clear()
+        self._native.abandon()
+        while not self._native.ended:
+            await self._wait(self._over)
+        self._native.check_end()
+
+    def finish(self) -> None:
+        """Says that no more messages follow, and returns at once; the remote can be read on."""
+        self._native.finish()
+
+    def refuse(self) -> None:
+        """Ends the channel at once, and tells the peer that this program does not want it."""
+        self._ready.clear()
+        self._native.refuse()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._native.abandon()
+            return
+        try:
+            await self.end()
+        except ClosedError:
+            pass
+
+    def __repr__(self) -> str:
+        return f"<p2pchan.Remote {self.peer[:8]} at {self.address}>"
+
+    async def _refill(self) -> bool:
+        """Whether there is a message now; false at the end."""
+        batch = await self._take(BATCH)
+        # Another reader may have filled it meanwhile, with messages that came before.
+        self._ready.extend(batch)
+        return bool(self._ready)
+
+    async def _take(self, most: int) -> list[Message]:
+        while (batch := self._native.recv_many(most)) is None:
+            await self._wait(self._readers)
+        return batch
+
+    async def _room_again(self) -> None:
+        self._native.await_room()
+        await self._wait(self._room)
+
+    async def _wait(self, waiters: list[asyncio.Future[None]]) -> None:
+        """Until the node wakes those who wait there."""
+        waiter = self._node._waiter()
+        waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            if waiter in waiters:
+                waiters.remove(waiter)
+
+    def _wake_readers(self) -> None:
+        wake(self._readers)
+
+    def _wake_senders(self) -> None:
+        wake(self._room)
+
+    def _wake_all(self) -> None:
+        for waiters in (self._readers, self._room, self._over):
+            wake(waiters)
+
+
+def wake(waiters: list[asyncio.Future[None]]) -> None:
+    """Lets all go on who wait there."""
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    waiters.clear()

@@ -1,0 +1,318 @@
+//! A node: from its settings to its end.
+
+use std::{
+    mem,
+    os::fd::AsRawFd,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Instant,
+};
+
+use p2pchan::{
+    Address, Builder, Discovery, Error, ErrorKind, Node, Remote, Target, settings_from_json,
+};
+use p2pchan_pump::{Hub, Turn};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyList},
+};
+
+use crate::{
+    error::{closed, invalid, object, raise},
+    mailbox::{Mailbox, Told},
+    remote::NativeRemote,
+    runtime::{Runtime, forked_error, generation},
+    value::{from_json, to_json},
+};
+
+/// What a node and its remotes share.
+pub(crate) struct Shared {
+    pub(crate) generation: u64,
+    pub(crate) hub: Arc<Hub>,
+    mailbox: Arc<Mailbox>,
+    /// Until it is started.
+    builder: Mutex<Option<Builder>>,
+    runtime: OnceLock<Arc<Runtime>>,
+    node: OnceLock<Node>,
+}
+
+/// A node without an event loop; `p2pchan.Node` is made of it.
+#[pyclass(frozen, name = "NativeNode", module = "p2pchan._native")]
+pub(crate) struct NativeNode(Arc<Shared>);
+
+fn changes(settings: &Bound<'_, PyDict>) -> PyResult<p2pchan::Changes> {
+    let json = to_json(settings.as_any(), "settings")?;
+    let parsed = serde_json::from_slice(&json)
+        .map_err(|error| Error::new(ErrorKind::Settings, format!("settings: {error}")));
+    let changes = parsed.and_then(|json: serde_json::Value| settings_from_json(&json));
+    changes.map_err(|error| raise(settings.py(), &error))
+}
+
+/// What the core says of itself, as a dict.
+fn as_dict<'py>(py: Python<'py>, of: &impl ToString) -> PyResult<Bound<'py, PyAny>> {
+    from_json(py, of.to_string().as_bytes())
+        .map_err(|why| raise(py, &Error::new(ErrorKind::Internal, why)))
+}
+
+impl NativeNode {
+    fn live(&self) -> Result<&Shared, Error> {
+        if self.0.generation == generation() { Ok(&self.0) } else { Err(forked_error()) }
+    }
+
+    fn running(&self) -> Result<&Node, Error> {
+        self.live()?.node.get().ok_or_else(|| invalid("the node was not started; start it first"))
+    }
+
+    /// Begins to answer a request; the event with its number says how it went.
+    fn request(
+        &self,
+        answer: impl Future<Output = Result<Option<Remote>, Error>> + Send + 'static,
+    ) -> Result<u64, Error> {
+        let shared = self.live()?;
+        let request = shared.hub.request(true)?;
+        let number = request.number;
+        let running = shared.runtime.get().and_then(|runtime| runtime.spawn(answer));
+        let running = running.ok_or_else(closed)?;
+        shared.hub.answer(request, async { running.await.unwrap_or_else(|_| Err(closed())) })?;
+        Ok(number)
+    }
+
+    fn start_now(&self, py: Python<'_>) -> Result<u64, Error> {
+        let shared = self.live()?;
+        let mut place = shared.builder.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(builder) = place.as_ref() else {
+            return Err(invalid("a node is started once; make a new one"));
+        };
+        let runtime = Runtime::shared(py, builder.runtime_threads()?)?;
+        let request = shared.hub.request(true)?;
+        let number = request.number;
+        let runtime = shared.runtime.get_or_init(|| runtime);
+        let Some(builder) = place.take() else { return Err(closed()) };
+        let starting = runtime.spawn(builder.start()).ok_or_else(closed)?;
+        let shared = Arc::downgrade(&self.0);
+        self.0.hub.answer(request, async move {
+            let node = starting.await.unwrap_or_else(|_| Err(closed()))?;
+            let shared = shared.upgrade().ok_or_else(closed)?;
+            shared.hub.begin(node.clone());
+            let _ = shared.node.set(node);
+            Ok(None)
+        })?;
+        Ok(number)
+    }
+
+    /// A request that ends when the first announcement stands.
+    fn flushed(&self, discovery: Discovery) -> Result<u64, Error> {
+        self.request(async move { discovery.flushed().await.map(|()| None) })
+    }
+
+    fn told<'py>(&self, py: Python<'py>, told: Told) -> PyResult<Bound<'py, PyAny>> {
+        let nothing = py.None();
+        let event = match told {
+            Told::Remote(channel) => (
+                REMOTE,
+                Py::new(py, NativeRemote::new(channel, self.0.clone()))?.into_any(),
+                nothing,
+            ),
+            Told::Readable(id) => (READABLE, number(py, id.0)?, nothing),
+            Told::Writable(id) => (WRITABLE, number(py, id.0)?, nothing),
+            Told::Ended(id) => (ENDED, number(py, id.0)?, nothing),
+            Told::Result(request, Ok(remote)) => {
+                let remote = remote.map(|id| number(py, id.0)).transpose()?;
+                (RESULT, number(py, request)?, remote.unwrap_or(nothing))
+            }
+            Told::Result(request, Err(error)) => {
+                (FAILED, number(py, request)?, object(py, &error)?.unbind())
+            }
+        };
+        Ok(event.into_pyobject(py)?.into_any())
+    }
+}
+
+fn number(py: Python<'_>, number: u64) -> PyResult<Py<PyAny>> {
+    Ok(number.into_pyobject(py)?.into_any().unbind())
+}
+
+// What the first member of an event says, and what the others are.
+/// A remote has opened: the remote.
+const REMOTE: u8 = 0;
+/// Messages are here: the number of the remote.
+const READABLE: u8 = 1;
+/// There is room again: the number of the remote.
+const WRITABLE: u8 = 2;
+/// A remote has ended: its number.
+const ENDED: u8 = 3;
+/// A request was answered: its number, and the number of the remote that was asked for.
+const RESULT: u8 = 4;
+/// A request failed: its number and an exception.
+const FAILED: u8 = 5;
+
+#[pymethods]
+impl NativeNode {
+    /// Checks the settings; opens nothing.
+    #[new]
+    fn new(
+        settings: &Bound<'_, PyDict>,
+        settings_file: Option<std::path::PathBuf>,
+    ) -> PyResult<Self> {
+        let py = settings.py();
+        let mut builder = Node::builder().settings(changes(settings)?);
+        if let Some(path) = settings_file {
+            builder = builder.settings_file(path);
+        }
+        builder.runtime_threads().map_err(|error| raise(py, &error))?;
+        let (mailbox, hub) = Mailbox::with_hub();
+        Ok(Self(Arc::new(Shared {
+            generation: generation(),
+            hub,
+            mailbox,
+            builder: Mutex::new(Some(builder)),
+            runtime: OnceLock::new(),
+            node: OnceLock::new(),
+        })))
+    }
+
+    /// A descriptor that is readable while `dispatch` would find something to do.
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        let bell = self.live().and_then(|shared| {
+            shared.hub.pump().bell(AsRawFd::as_raw_fd).map_err(|error| {
+                Error::new(ErrorKind::Io, format!("no descriptor for events: {error}"))
+            })
+        });
+        bell.map_err(|error| raise(py, &error))
+    }
+
+    /// Does what there is to do at this moment: whether the node goes on, and what has happened.
+    fn dispatch<'py>(&self, py: Python<'py>) -> PyResult<(bool, Bound<'py, PyList>)> {
+        let shared = self.live().map_err(|error| raise(py, &error))?;
+        let turn = shared.hub.pump().turn(Some(Instant::now()));
+        let told = PyList::empty(py);
+        for event in shared.mailbox.take() {
+            told.append(self.told(py, event)?)?;
+        }
+        Ok((turn != Turn::Ended, told))
+    }
+
+    /// Begins to open what the settings name; a request.
+    fn start(&self, py: Python<'_>) -> PyResult<u64> {
+        self.start_now(py).map_err(|error| raise(py, &error))
+    }
+
+    /// Begins to end the node; `dispatch` says when it has.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        let shared = self.live().map_err(|error| raise(py, &error))?;
+        match (shared.node.get(), shared.runtime.get()) {
+            (Some(node), Some(runtime)) => {
+                let node = node.clone();
+                let closing = runtime.spawn(async move { node.close().await });
+                shared.hub.stop(async {
+                    if let Some(closing) = closing {
+                        drop(closing.await);
+                    }
+                });
+            }
+            _ => shared.hub.pump().end(),
+        }
+        Ok(())
+    }
+
+    #[getter]
+    fn id(&self, py: Python<'_>) -> PyResult<String> {
+        self.running().map(|node| node.id().to_string()).map_err(|error| raise(py, &error))
+    }
+
+    #[getter]
+    fn addresses(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let addresses = self.running().map(Node::addresses).map_err(|error| raise(py, &error))?;
+        Ok(addresses.iter().map(ToString::to_string).collect())
+    }
+
+    /// The setting `limits.waiting`.
+    fn most_waiting(&self, py: Python<'_>) -> PyResult<u64> {
+        let node = self.running().map_err(|error| raise(py, &error))?;
+        let most = node.settings().value("limits.waiting").map(ToString::to_string);
+        Ok(most.and_then(|most| most.parse().ok()).unwrap_or(64))
+    }
+
+    /// Discovers a subject; a request that ends when the announcement stands.
+    fn discover(&self, py: Python<'_>, subject: &str, secret: Option<&str>) -> PyResult<u64> {
+        let discovery = self.running().and_then(|node| match secret {
+            None => node.discover(subject),
+            Some(secret) => node.discover_with_secret(subject, secret),
+        });
+        discovery.and_then(|it| self.flushed(it)).map_err(|error| raise(py, &error))
+    }
+
+    fn discover_topic(&self, py: Python<'_>, topic: [u8; 32]) -> PyResult<u64> {
+        let discovery = self.running().and_then(|node| node.discover_topic(topic));
+        discovery.and_then(|it| self.flushed(it)).map_err(|error| raise(py, &error))
+    }
+
+    fn stop_discover(&self, py: Python<'_>, subject: &str) -> PyResult<()> {
+        let stopped = self.running().and_then(|node| node.stop_discover(subject));
+        stopped.map_err(|error| raise(py, &error))
+    }
+
+    fn stop_discover_topic(&self, py: Python<'_>, topic: [u8; 32]) -> PyResult<()> {
+        let node = self.running().map_err(|error| raise(py, &error))?;
+        node.stop_discover_topic(topic);
+        Ok(())
+    }
+
+    /// Dials an address; a request.
+    fn connect(&self, py: Python<'_>, address: &str) -> PyResult<u64> {
+        let node = self.running().cloned();
+        let request = node.and_then(|node| {
+            let address: Address = address.parse()?;
+            self.request(async move { node.connect(address).await.map(Some) })
+        });
+        request.map_err(|error| raise(py, &error))
+    }
+
+    /// Changes settings; a request.
+    fn update(&self, py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<u64> {
+        let changes = changes(settings)?;
+        let node = self.running().cloned();
+        let request = node.and_then(|node| {
+            self.request(async move { node.update(changes).await.map(|()| None) })
+        });
+        request.map_err(|error| raise(py, &error))
+    }
+
+    /// Reads the settings file again; a request.
+    fn reload(&self, py: Python<'_>) -> PyResult<u64> {
+        let node = self.running().cloned();
+        let request =
+            node.and_then(|node| self.request(async move { node.reload().await.map(|()| None) }));
+        request.map_err(|error| raise(py, &error))
+    }
+
+    fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let node = self.running().map_err(|error| raise(py, &error))?;
+        let status = py.detach(|| serde_json::json!(node.status()));
+        as_dict(py, &status)
+    }
+
+    fn explain<'py>(&self, py: Python<'py>, target: &str) -> PyResult<Bound<'py, PyAny>> {
+        let node = self.running().map_err(|error| raise(py, &error))?;
+        let target: Target = target.parse().map_err(|error| raise(py, &error))?;
+        let explanation = py.detach(|| serde_json::json!(node.explain(target)));
+        as_dict(py, &explanation)
+    }
+}
+
+impl Drop for NativeNode {
+    /// Ends it without waiting. In a child of a fork nothing is touched, not even by dropping.
+    fn drop(&mut self) {
+        let shared = self.0.clone();
+        if shared.generation != generation() {
+            return mem::forget(shared);
+        }
+        shared.hub.pump().end();
+        if let (Some(node), Some(runtime)) = (shared.node.get(), shared.runtime.get()) {
+            let (node, kept) = (node.clone(), runtime.clone());
+            runtime.spawn(async move {
+                node.close().await;
+                drop(kept);
+            });
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The runtime that all nodes of the process share, which ends with the last of them; and noticing that
+//! this process is a child of the one that made a node.
+//!
+//! Threads do not survive a fork, so a node of the parent is dead in the child, and a lock that one of
+//! its threads held stays locked. Python tells us of each fork ([`forked`]); every node remembers in
+//! which generation it was made, and nothing else of it is touched in a later one.
+
+use std::sync::{
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicU64, Ordering},
+};
+
+use p2pchan::{Error, ErrorKind};
+use pyo3::prelude::*;
+use tokio::{runtime, task::JoinHandle};
+
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Called in every child of a fork.
+#[pyfunction]
+pub(crate) fn forked() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+pub(crate) fn forked_error() -> Error {
+    let message = "the process was forked, and the node is the parent's; make a new one here";
+    Error::new(ErrorKind::Forked, message)
+}
+
+pub(crate) struct Runtime(Option<runtime::Runtime>);
+
+impl Runtime {
+    /// The one that there is, or a new one with that many threads. The thread that calls holds the GIL,
+    /// as does the one that forks: so the lock below is free in a child.
+    pub(crate) fn shared(_: Python<'_>, threads: usize) -> Result<Arc<Self>, Error> {
+        static SHARED: Mutex<(u64, Weak<Runtime>)> = Mutex::new((0, Weak::new()));
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.0 == generation()
+            && let Some(runtime) = shared.1.upgrade()
+        {
+            return Ok(runtime);
+        }
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("p2pchan")
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Io, format!("no runtime could be made: {error}"))
+            })?;
+        let runtime = Arc::new(Self(Some(runtime)));
+        *shared = (generation(), Arc::downgrade(&runtime));
+        Ok(runtime)
+    }
+
+    /// Nothing if the runtime ends.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<JoinHandle<T>> {
+        self.0.as_ref().map(|runtime| runtime.spawn(task))
+    }
+}
+
+impl Drop for Runtime {
+    /// It may go on a thread of its own, or one that holds the GIL: neither may wait.
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(runtime::Runtime::shutdown_background);
+    }
+}
