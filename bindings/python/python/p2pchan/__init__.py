@@ -15,6 +15,7 @@ arrive in order, whole and once, or the remote ends with an exception that says 
 Nothing is opened, asked or written that the settings do not name; docs/settings.md lists them all.
 """
 
+from ._base import Message
 from ._errors import (
     AuthError,
     ClosedError,
@@ -32,7 +33,7 @@ from ._errors import (
     WouldBlockError,
 )
 from ._node import Discovery, Node
-from ._remote import Message, Remote
+from ._remote import Remote
 
 __all__ = [
     "AuthError",

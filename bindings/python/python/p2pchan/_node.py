@@ -2,22 +2,16 @@
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Mapping
 from typing import Any, Self
 from weakref import WeakValueDictionary, ref
 
-from . import _native
+from ._base import ENDED, FAILED, READABLE, REMOTE, WRITABLE, BaseNode, check_topic
 from ._errors import ClosedError, InvalidError, RefusedError
 from ._remote import Remote, wake
 
-# What the first member of an event says; see the native module.
-REMOTE, READABLE, WRITABLE, ENDED, RESULT, FAILED = range(6)
 
-os.register_at_fork(after_in_child=_native.forked)
-
-
-class Node:
+class Node(BaseNode[Remote]):
     """One identity, with its listeners, discovery services and remotes.
 
     Settings are those of docs/settings.md: as keywords, or in a mapping; a dot in a key is a dict in a
@@ -40,26 +34,13 @@ class Node:
         settings_file: str | os.PathLike[str] | None = None,
         **more: Any,
     ) -> None:
-        self._native = _native.NativeNode({**(settings or {}), **more}, settings_file)
+        super().__init__({**(settings or {}), **more}, settings_file)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd = -1
-        self._ended = False
-        self._most_waiting = 64
         self._remotes: WeakValueDictionary[int, Remote] = WeakValueDictionary()
-        self._incoming: deque[Remote] = deque()
         self._takers: list[asyncio.Future[None]] = []
         self._requests: dict[int, asyncio.Future[Remote | None]] = {}
         self._stopping: list[asyncio.Future[None]] = []
-
-    @property
-    def id(self) -> str:
-        """This node's identity: 64 hexadecimal digits."""
-        return self._native.id
-
-    @property
-    def addresses(self) -> list[str]:
-        """Where it accepts connections. 0.0.0.0 and [::] stand for all addresses of the machine."""
-        return self._native.addresses
 
     async def start(self) -> Self:
         """Opens what the settings name, and nothing else.
@@ -133,18 +114,9 @@ class Node:
 
     def discover_topic(self, topic: bytes) -> "Discovery":
         """As `discover`, for 32 bytes that are as strong as a key."""
-        _check_topic(topic)
+        check_topic(topic)
         self._check_loop()
         return Discovery(self, topic, self._native.discover_topic(topic))
-
-    def stop_discover(self, subject: str) -> None:
-        """Withdraws a subject, and looks no more. Open remotes live on."""
-        self._native.stop_discover(subject)
-
-    def stop_discover_topic(self, topic: bytes) -> None:
-        """As `stop_discover`, for `discover_topic`."""
-        _check_topic(topic)
-        self._native.stop_discover_topic(topic)
 
     async def connect(self, address: str) -> Remote:
         """Dials an address such as "tcp://192.0.2.7:8099" now, and offers all subjects of this node.
@@ -173,14 +145,6 @@ class Node:
         """Reads the settings file again. What the program has set stays above it."""
         await self._answer(self._native.reload())
         self._most_waiting = self._native.most_waiting()
-
-    def status(self) -> dict[str, Any]:
-        """All that the node has open and under way, at this moment; docs/status.md lists it."""
-        return self._native.status()
-
-    def explain(self, target: str) -> dict[str, Any]:
-        """All that is known of a peer (its id, or 8 digits of it) or an address."""
-        return self._native.explain(target)
 
     def remotes(self) -> list[Remote]:
         """The remotes that are open and that somebody keeps."""
@@ -236,11 +200,6 @@ class Node:
         self._remotes[remote._native.id] = remote
         self._incoming.append(remote)
         wake(self._takers)
-
-    def _refuse_beyond_limit(self) -> None:
-        """After all events: a remote that was asked for is out of the way by then."""
-        while len(self._incoming) > self._most_waiting:
-            self._incoming.pop().refuse()
 
     def _answered(self, request: int, what: int, answer: Any) -> None:
         future = self._requests.pop(request, None)
@@ -310,9 +269,3 @@ class Discovery:
             self._node.stop_discover(self._subject)
         else:
             self._node.stop_discover_topic(self._subject)
-
-
-def _check_topic(topic: bytes) -> None:
-    if not isinstance(topic, bytes) or len(topic) != 32:
-        raise InvalidError("a topic is 32 bytes; for a phrase use discover")
-

@@ -1,24 +1,17 @@
 """A live channel to one peer, for asyncio."""
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
+from ._base import BATCH, BaseRemote, Message
 from ._errors import ClosedError
 from ._native import NativeRemote
 
 if TYPE_CHECKING:
     from ._node import Node
 
-Message: TypeAlias = bytes | str | int | float | bool | list[Any] | dict[str, Any] | None
-"""What arrives: bytes, text, or what JSON has. None stands inside lists and dicts, never by itself."""
-
-BATCH = 256
-"""Messages that one wake-up brings at most."""
-
-
-class Remote:
+class Remote(BaseRemote):
     """An encrypted channel to one peer, for one subject that both have.
 
     Messages arrive in order, whole and once. Read them with `async for`, which ends when the peer has
@@ -35,46 +28,15 @@ class Remote:
     One that is forgotten ends: keep it as long as you want it.
     """
 
-    __slots__ = ("__weakref__", "_native", "_node", "_readers", "_ready", "_room", "_over")
+    __slots__ = ("_node", "_over", "_readers", "_room")
 
     def __init__(self, native: NativeRemote, node: "Node") -> None:
         """Made by the node."""
-        self._native = native
+        super().__init__(native)
         self._node = node
-        self._ready: deque[Message] = deque()
         self._readers: list[asyncio.Future[None]] = []
         self._room: list[asyncio.Future[None]] = []
         self._over: list[asyncio.Future[None]] = []
-
-    @property
-    def peer(self) -> str:
-        """The peer's identity, which it has proved: 64 hexadecimal digits."""
-        return self._native.peer
-
-    @property
-    def subject(self) -> str:
-        """The subject that both have proved: the phrase, or a raw topic as 64 hexadecimal digits."""
-        return self._native.subject
-
-    @property
-    def address(self) -> str:
-        """The address that was dialled, or the one that the peer dialled from."""
-        return self._native.address
-
-    @property
-    def transport(self) -> str:
-        """How the peer is connected, such as "tcp" or "quic"."""
-        return self._native.transport
-
-    @property
-    def relayed(self) -> bool:
-        """Whether a third peer relays the connection."""
-        return self._native.relayed
-
-    @property
-    def rtt(self) -> float | None:
-        """The smoothed round trip time in seconds; None until it was measured."""
-        return self._native.rtt
 
     async def send(self, message: Any) -> None:
         """Sends a message: a bytes-like object, `str`, or another value that is JSON.
@@ -140,15 +102,6 @@ class Remote:
             await self._wait(self._over)
         self._native.check_end()
 
-    def finish(self) -> None:
-        """Says that no more messages follow, and returns at once; the remote can be read on."""
-        self._native.finish()
-
-    def refuse(self) -> None:
-        """Ends the channel at once, and tells the peer that this program does not want it."""
-        self._ready.clear()
-        self._native.refuse()
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -160,9 +113,6 @@ class Remote:
             await self.end()
         except ClosedError:
             pass
-
-    def __repr__(self) -> str:
-        return f"<p2pchan.Remote {self.peer[:8]} at {self.address}>"
 
     async def _refill(self) -> bool:
         """Whether there is a message now; false at the end."""

@@ -1,0 +1,106 @@
+"""The interface that blocks."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import p2pchan
+import pytest
+from conftest import DEADLINE, SUBJECT
+from p2pchan import sync
+
+
+@contextmanager
+def pair() -> Iterator[tuple[sync.Remote, sync.Remote]]:
+    listen = {"listen": "tcp://127.0.0.1:0"}
+    with sync.Node(listen) as near, sync.Node(listen) as far:
+        near.discover(SUBJECT)
+        far.discover(SUBJECT)
+        there = far.connect(near.addresses[0], DEADLINE)
+        yield near.next_remote(DEADLINE), there
+
+
+def test_two_nodes_find_each_other_and_talk() -> None:
+    with sync.Node(listen="tcp://127.0.0.1:0") as first:
+        first.discover(SUBJECT).flushed(DEADLINE)
+        with sync.Node(discovery={"seeds": first.addresses}) as second:
+            second.discover(SUBJECT)
+            here, there = first.next_remote(DEADLINE), second.next_remote(DEADLINE)
+            here.send({"a": [1]})
+            there.send("text")
+            assert (here.recv(DEADLINE), there.recv(DEADLINE)) == ("text", {"a": [1]})
+            assert SUBJECT not in repr(here) + repr(first)
+
+
+def test_a_thread_sends_while_another_reads_until_the_end() -> None:
+    with pair() as (here, there):
+
+        def send() -> None:
+            with here:
+                here.send_many(range(5_000))
+                for number in range(5_000, 6_000):
+                    here.send([number, bytes(2_000).hex()])
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        arrived = [message[0] if isinstance(message, list) else message for message in there]
+        assert arrived == list(range(6_000))
+        there.finish()
+        sending.join(DEADLINE)
+        assert not sending.is_alive()
+
+
+def test_a_timeout_loses_nothing() -> None:
+    with pair() as (here, there):
+        with pytest.raises(TimeoutError) as raised:
+            there.recv(timeout=0.01)
+        assert isinstance(raised.value, p2pchan.TimeoutError)
+        here.send("late")
+        assert there.recv(DEADLINE) == "late"
+        full = 0
+        with pytest.raises(TimeoutError):
+            while True:
+                here.send(full.to_bytes(4, "big") + bytes(60_000), timeout=0.05)
+                full += 1
+        for number in range(full):
+            message = there.recv(DEADLINE)
+            assert isinstance(message, bytes) and int.from_bytes(message[:4], "big") == number
+        here.send("the next")
+        assert there.recv(DEADLINE) == "the next"
+
+
+def test_ctrl_c_ends_the_wait_and_nothing_else() -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pair() as (here, there):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(KeyboardInterrupt):
+                there.recv()
+            here.send("still here")
+            assert there.recv(DEADLINE) == "still here"
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_refused_remote_ends_with_the_reason() -> None:
+    with pair() as (here, there):
+        here.refuse()
+        with pytest.raises(p2pchan.RefusedError):
+            there.recv(DEADLINE)
+        with pytest.raises(p2pchan.RefusedError):
+            next(there)
+
+
+def test_a_thread_that_waits_learns_that_the_node_has_stopped() -> None:
+    node = sync.Node(listen="tcp://127.0.0.1:0").start()
+    waiting = threading.Thread(target=lambda: list(node))
+    waiting.start()
+    node.stop()
+    waiting.join(DEADLINE)
+    assert not waiting.is_alive()
+    with pytest.raises(p2pchan.ClosedError):
+        node.next_remote(DEADLINE)
