@@ -37,6 +37,21 @@ def test_a_remote_that_nobody_reads_stops_its_peer_and_nothing_is_lost() -> None
     run(test)
 
 
+def test_a_batch_that_does_not_fit_is_sent_in_order_and_once() -> None:
+    async def test() -> None:
+        async with Pair() as (here, there):
+            batch = [number.to_bytes(4, "big") + bytes(16 * 1024) for number in range(400)]
+            sending = asyncio.create_task(here.send_many(batch))
+            while not here._room:
+                await asyncio.sleep(0)
+            assert [await there.recv() for _ in batch] == batch
+            await sending
+            await here.send("the next")
+            assert await there.recv() == "the next"
+
+    run(test)
+
+
 def test_what_is_cancelled_loses_no_message() -> None:
     async def test() -> None:
         async with Pair() as (here, there):

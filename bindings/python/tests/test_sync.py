@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -47,6 +48,27 @@ def test_a_thread_sends_while_another_reads_until_the_end() -> None:
         arrived = [message[0] if isinstance(message, list) else message for message in there]
         assert arrived == list(range(6_000))
         there.finish()
+        sending.join(DEADLINE)
+        assert not sending.is_alive()
+
+
+def test_what_does_not_fit_is_sent_once_there_is_room() -> None:
+    with pair() as (here, there):
+        batch = [number.to_bytes(4, "big") + bytes(16 * 1024) for number in range(400)]
+
+        def send() -> None:
+            here.send_many(batch[:200])
+            for message in batch[200:]:
+                here.send(message)
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        until = time.monotonic() + DEADLINE
+        # It waits for room when it turns the node.
+        while not here._node._turning:
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        assert [there.recv(DEADLINE) for _ in batch] == batch
         sending.join(DEADLINE)
         assert not sending.is_alive()
 
