@@ -124,6 +124,18 @@ fn an_echo_sends_back_everything_in_order_also_to_who_does_not_read_for_a_while(
     assert!(echo.hang_up().success());
 }
 
+#[test]
+fn a_question_gets_its_answer_in_a_plain_loop_and_a_dial_that_fails_says_why() {
+    let mut echo = example("echo", Linked::Shared).start(&["echo", "tcp://127.0.0.1:0"]);
+    let address = echo.hear("listening at ");
+    let ask = example("ask", Linked::Shared);
+    let mut asking = ask.start(&["echo", &address, "anybody there?"]);
+    assert_eq!(asking.hear("anybody "), "there?");
+    assert!(asking.hang_up().success());
+    assert!(echo.hang_up().success());
+    assert_eq!(ask.start(&["echo", &address, "and now?"]).hang_up().code(), Some(1));
+}
+
 /// Sends until nothing goes any more, as everything on the way is full. How many went.
 async fn fill(remote: &Remote) -> u32 {
     let mut number = 0;
