@@ -17,7 +17,7 @@ SECONDS ?= 60
 LIBDIR ?= lib
 MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
 # Where the checks of the library install it.
-LIBRARY_PREFIX = $(CURDIR)/target/library
+LIBRARY_PREFIX = $(CURDIR)/target/installed
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 # The version that is installed where there is none.
 CARGO_DENY_VERSION := 0.20.2
