@@ -190,11 +190,19 @@ pub unsafe extern "C" fn p2pchan_remote_try_send(
         // SAFETY: the rules of the header.
         let (node, lent) = unsafe { (p2pchan_node::of(node)?, Lent::new(kind, data, len)?) };
         let id = RemoteId(remote.id);
-        let sent = node.hub.with_recent(id, |entry| match entry.sender.try_send(&lent) {
-            Err(error) => Err((error, entry.clone())),
-            Ok(()) => Ok(()),
-        })?;
-        sent.map_err(|(error, entry)| blocked(node, id, entry, error))
+        send_now(node, id, &lent)?.map_err(|(error, entry)| blocked(node, id, entry, error))
+    })
+}
+
+/// Sends if there is room. Else why nothing was sent, and to whom, for what comes of it.
+#[inline]
+fn send_now(
+    node: &p2pchan_node,
+    id: RemoteId,
+    lent: &Lent<'_>,
+) -> Result<Result<(), (Error, Arc<Entry>)>, Error> {
+    node.hub.with_recent(id, |entry| {
+        entry.sender.try_send(lent).map_err(|error| (error, entry.clone()))
     })
 }
 
@@ -263,11 +271,7 @@ pub unsafe extern "C" fn p2pchan_remote_send(
     call(|| {
         // SAFETY: the rules of the header.
         let (node, lent) = unsafe { (p2pchan_node::of(node)?, Lent::new(kind, data, len)?) };
-        let id = RemoteId(remote.id);
-        let sent = node.hub.with_recent(id, |entry| match entry.sender.try_send(&lent) {
-            Err(error) => Err((error, entry.clone())),
-            Ok(()) => Ok(()),
-        })?;
+        let sent = send_now(node, RemoteId(remote.id), &lent)?;
         sent.or_else(|(error, entry)| send_later(&entry, &lent, timeout_ms, error))
     })
 }
