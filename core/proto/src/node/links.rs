@@ -28,9 +28,12 @@ use crate::{
 
 /// How long an old connection has to answer before a newcomer takes its place.
 const PROBE: Duration = Duration::from_secs(2);
-/// How long a WELCOME waits for the fate of this side's own dial, of the time that a dial has for its
-/// HELLO to be answered: the held one has begun to wait already.
-const HOLD: (u32, u32) = (3, 5);
+
+/// How long a WELCOME waits for the fate of this side's own dial: less than a dial has for its HELLO to
+/// be answered, as the held one has begun to wait already.
+fn hold(handshake: Duration) -> Duration {
+    handshake * 3 / 5
+}
 
 /// A node's own number for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,7 +93,7 @@ impl Links {
         Self {
             own,
             cap,
-            hold: handshake * HOLD.0 / HOLD.1,
+            hold: hold(handshake),
             open: 0,
             links: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -101,7 +104,7 @@ impl Links {
     /// At most `cap` open connections from now on, and so much time for a handshake. Those that are
     /// open stay.
     pub fn set_limits(&mut self, cap: usize, handshake: Duration) {
-        (self.cap, self.hold) = (cap, handshake * HOLD.0 / HOLD.1);
+        (self.cap, self.hold) = (cap, hold(handshake));
     }
 
     /// Open connections.
