@@ -1,6 +1,6 @@
 /* p2pchan.h - find others who share a subject, and talk to them over encrypted channels.
  *
- * Generated from the sources in ffi/ by `make header`; do not edit.
+ * Generated from the sources in ffi/ by tests/abi/record; do not edit.
  *
  * The rules. Every function obeys them; its own comment says only what differs.
  *  1 A p2pchan_node is made by p2pchan_node_new and given back once, by p2pchan_node_free or
