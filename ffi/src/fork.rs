@@ -1,20 +1,6 @@
-//! Noticing that this process is a child of the one that made a node.
-//!
-//! Threads do not survive a fork, so a node of the parent is dead in the child, and a lock that one of
-//! its threads held stays locked. Each node remembers in which generation it was made, and every call
-//! compares; nothing else of a node is touched in a later generation.
+//! Hearing of forks: what they mean for nodes stands in the module `fork` of the pump.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use p2pchan::{Error, ErrorKind};
-
-/// How often this process, or one that it came from, was forked since the library is used.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
-
-#[inline]
-pub(crate) fn generation() -> u64 {
-    GENERATION.load(Ordering::Relaxed)
-}
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Counts forks from now on.
 pub(crate) fn watch() {
@@ -24,15 +10,10 @@ pub(crate) fn watch() {
         #[cfg(unix)]
         // SAFETY: the handler only adds to an atomic.
         unsafe {
-            pthread_atfork(None, None, Some(forked));
+            pthread_atfork(None, None, Some(in_child));
         }
         WATCHED.store(true, Ordering::Release);
     }
-}
-
-pub(crate) fn forked_error() -> Error {
-    let message = "the process was forked, and the node is the parent's; make a new one here";
-    Error::new(ErrorKind::Forked, message)
 }
 
 #[cfg(unix)]
@@ -44,6 +25,6 @@ unsafe extern "C" {
 }
 
 #[cfg(unix)]
-unsafe extern "C" fn forked() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
+unsafe extern "C" fn in_child() {
+    p2pchan_pump::forked();
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use p2pchan::{Builder, Error, ErrorKind, Node, Remote};
-use p2pchan_pump::{self as pump, Hub, Turn, forget_recent};
+use p2pchan_pump::{self as pump, Hub, Turn, closed, forget_recent, forked_error, generation};
 
 use crate::{
     callbacks::{Calls, outside_callbacks, p2pchan_callbacks},
@@ -56,7 +56,7 @@ impl p2pchan_node {
     pub(crate) unsafe fn of<'a>(node: *const Self) -> Result<&'a Self, Error> {
         // SAFETY: the caller's promise.
         let node = unsafe { required(node, "node") }?;
-        if node.generation == fork::generation() { Ok(node) } else { Err(fork::forked_error()) }
+        if node.generation == generation() { Ok(node) } else { Err(forked_error()) }
     }
 
     /// A further owner of the node behind a pointer, for what outlives the call or runs callbacks.
@@ -76,7 +76,7 @@ impl p2pchan_node {
         Arc::new_cyclic(|node| {
             calls.belong_to(node.clone());
             Self {
-                generation: fork::generation(),
+                generation: generation(),
                 hub: Hub::new(calls.clone()),
                 calls,
                 settings,
@@ -204,7 +204,7 @@ impl p2pchan_node {
         let Some(started) = self.started.get() else { return Ok(()) };
         let request = self.hub.request(!number.is_null())?;
         let running = started.runtime.spawn(answer);
-        let answer = async { running.await.unwrap_or_else(|_| Err(node_closed())) };
+        let answer = async { running.await.unwrap_or_else(|_| Err(closed())) };
         // SAFETY: the caller's promise.
         let Some(number) = (unsafe { number.as_mut() }) else {
             return self.hub.answer(request, answer);
@@ -294,10 +294,6 @@ pub unsafe extern "C" fn p2pchan_node_start(node: *mut p2pchan_node) -> p2pchan_
         // SAFETY: the rules of the header.
         unsafe { p2pchan_node::shared(node) }?.start()
     })
-}
-
-fn node_closed() -> Error {
-    Error::new(ErrorKind::Closed, "the node has stopped")
 }
 
 /// Asks the node to end: announcements are withdrawn, what was sent goes out, remotes end (on_end
@@ -394,7 +390,7 @@ pub unsafe extern "C" fn p2pchan_node_dispatch(
         node.dispatched("p2pchan_node_dispatch")?;
         match node.hub.pump().turn(timeout(timeout_ms)) {
             Turn::Ran | Turn::Idle => Ok(()),
-            Turn::Ended => Err(Error::new(ErrorKind::Closed, "the node has stopped")),
+            Turn::Ended => Err(closed()),
         }
     })
 }

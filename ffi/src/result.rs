@@ -137,9 +137,7 @@ pub(crate) fn answer<T>(otherwise: T, body: impl FnOnce() -> Result<T, Error>) -
 }
 
 fn defect(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("no message");
+    let text = p2pchan_pump::said(panic).unwrap_or("no message");
     Error::new(ErrorKind::Internal, format!("a defect of p2pchan, please report it: {text}"))
 }
 

@@ -11,12 +11,11 @@ use std::{
 };
 
 use p2pchan::{Error, ErrorKind};
+use p2pchan_pump::generation;
 use tokio::{
     runtime::{self, Handle},
     task::JoinHandle,
 };
-
-use crate::fork;
 
 /// What threads of the last node may take to end: all that can still run is the system's resolver.
 const ENDING: Duration = Duration::from_secs(1);
@@ -88,11 +87,11 @@ fn current() -> &'static Cell {
         let found = CURRENT.load(Ordering::Acquire);
         // SAFETY: what stands there came from a box that is never given back.
         if let Some(cell) = unsafe { found.as_ref() }
-            && cell.generation == fork::generation()
+            && cell.generation == generation()
         {
             return cell;
         }
-        let cell = Cell { generation: fork::generation(), runtime: Mutex::default() };
+        let cell = Cell { generation: generation(), runtime: Mutex::default() };
         let new = Box::into_raw(Box::new(cell));
         let swapped = CURRENT.compare_exchange(found, new, Ordering::AcqRel, Ordering::Acquire);
         if swapped.is_err() {

@@ -26,8 +26,3 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
 pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Invalid, message)
 }
-
-/// The node has stopped.
-pub(crate) fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the node has stopped")
-}

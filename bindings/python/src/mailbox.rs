@@ -7,9 +7,7 @@ use std::{
 };
 
 use p2pchan::{Error, Message, Newcomer, Reason, Sender};
-use p2pchan_pump::{Entry, Hub, Program, RemoteId};
-
-use crate::error::closed;
+use p2pchan_pump::{Entry, Hub, Program, RemoteId, closed};
 
 /// Messages that a remote takes from its connection at once: enough that waking Python for them costs
 /// nothing beside them.

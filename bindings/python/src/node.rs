@@ -10,17 +10,17 @@ use std::{
 use p2pchan::{
     Address, Builder, Discovery, Error, ErrorKind, Node, Remote, Target, settings_from_json,
 };
-use p2pchan_pump::{Hub, Turn};
+use p2pchan_pump::{Hub, Turn, closed, forked_error, generation};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyList},
 };
 
 use crate::{
-    error::{closed, invalid, object, raise},
+    error::{invalid, object, raise},
     mailbox::{Mailbox, Told},
     remote::NativeRemote,
-    runtime::{Runtime, forked_error, generation},
+    runtime::Runtime,
     value::{from_json, to_json},
 };
 

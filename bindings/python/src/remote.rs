@@ -3,6 +3,7 @@
 use std::{mem, sync::Arc};
 
 use p2pchan::{ErrorKind, Message};
+use p2pchan_pump::{forked_error, generation};
 use pyo3::{
     prelude::*,
     types::{PyList, PySequence},
@@ -12,7 +13,6 @@ use crate::{
     error::raise,
     mailbox::{Channel, Taken},
     node::Shared,
-    runtime::{forked_error, generation},
     value::{Outgoing, from_message},
 };
 

@@ -1,34 +1,17 @@
-//! The runtime that all nodes of the process share, which ends with the last of them; and noticing that
-//! this process is a child of the one that made a node.
-//!
-//! Threads do not survive a fork, so a node of the parent is dead in the child, and a lock that one of
-//! its threads held stays locked. Python tells us of each fork ([`forked`]); every node remembers in
-//! which generation it was made, and nothing else of it is touched in a later one.
+//! The runtime that all nodes of the process share, which ends with the last of them; and hearing of
+//! forks: what they mean for nodes stands in the module `fork` of the pump.
 
-use std::sync::{
-    Arc, Mutex, PoisonError, Weak,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use p2pchan::{Error, ErrorKind};
+use p2pchan_pump::generation;
 use pyo3::prelude::*;
 use tokio::{runtime, task::JoinHandle};
-
-static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// Called in every child of a fork.
 #[pyfunction]
 pub(crate) fn forked() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-}
-
-pub(crate) fn generation() -> u64 {
-    GENERATION.load(Ordering::Relaxed)
-}
-
-pub(crate) fn forked_error() -> Error {
-    let message = "the process was forked, and the node is the parent's; make a new one here";
-    Error::new(ErrorKind::Forked, message)
+    p2pchan_pump::forked();
 }
 
 pub(crate) struct Runtime(Option<runtime::Runtime>);

@@ -292,9 +292,13 @@ pub(crate) async fn pass() {
 }
 
 fn report(panic: &(dyn Any + Send)) {
+    tracing::error!(target: "p2pchan", panic = said(panic).unwrap_or(""), "a defect of p2pchan");
+}
+
+/// The words of a panic, which it mostly has.
+pub fn said(panic: &(dyn Any + Send)) -> Option<&str> {
     let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(target: "p2pchan", panic = text.unwrap_or(""), "a defect of p2pchan");
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }
 
 #[cfg(test)]

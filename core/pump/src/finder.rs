@@ -8,7 +8,7 @@ use std::{
 use p2pchan::{Address, BoxFuture, DiscoveryService, Error, ErrorKind, Found, Topic};
 use tokio::sync::oneshot;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, closed};
 
 /// What a program has that can find others. Its verbs are called as everything that is told: by
 /// whoever turns the pump, one thing at a time.
@@ -94,8 +94,7 @@ impl Service {
                 let _ = asking.discovery_done(request, Ok(()));
             }
         });
-        let stopped = || Error::new(ErrorKind::Closed, "the node has stopped");
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        answered.await.unwrap_or_else(|_| Err(closed()))
     }
 }
 

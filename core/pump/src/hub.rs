@@ -419,7 +419,8 @@ impl Entry {
     }
 }
 
-fn closed() -> Error {
+/// What is answered once the node has stopped.
+pub fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the node has stopped")
 }
 

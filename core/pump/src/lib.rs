@@ -20,7 +20,7 @@
 //! # Layout
 //! - `executor`: the pump. `bell`: the descriptor that is readable while there is something to do.
 //! - `slots`: remotes by number. `hub`: a node's tasks, and what they tell.
-//! - `events`: events by name. `finder`: discovery services of the program.
+//! - `events`: events by name. `finder`: discovery services of the program. `fork`: children.
 
 #![forbid(unsafe_code)]
 
@@ -28,12 +28,14 @@ mod bell;
 mod events;
 mod executor;
 mod finder;
+mod fork;
 mod hub;
 mod slots;
 #[cfg(test)]
 mod tests;
 
-pub use executor::{Pump, Turn};
+pub use executor::{Pump, Turn, said};
 pub use finder::{Finder, Service, Verb};
-pub use hub::{Entry, Hub, Program, Request, forget_recent};
+pub use fork::{forked, forked_error, generation};
+pub use hub::{Entry, Hub, Program, Request, closed, forget_recent};
 pub use slots::RemoteId;
