@@ -69,17 +69,6 @@ impl Program {
         command
     }
 
-    /// Runs it to its end, which it has to reach in time, and well.
-    pub(crate) fn passes(&self) {
-        let mut child = self.command().spawn().unwrap();
-        let (sender, receiver) = mpsc::channel();
-        let (name, id) = (&self.name, child.id());
-        thread::spawn(move || sender.send(child.wait().unwrap()));
-        let status = receiver.recv_timeout(DEADLINE);
-        let status = status.unwrap_or_else(|_| panic!("{name} (process {id}) does not end"));
-        assert!(status.success(), "{name}: {status}");
-    }
-
     /// Starts it, to talk to it.
     pub(crate) fn start(&self, arguments: &[&str]) -> Talking {
         let mut command = self.command();
