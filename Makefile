@@ -47,7 +47,9 @@ demo: ## Shows the main job, without any network: three processes find each othe
 	@$(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
 
 bench: library ## Measures speed, each figure beside raw TCP in the same run
-	$(CARGO) run --release -p p2pchan-bench -- --c-library '$(LIBRARY_PREFIX)/lib/libp2pchan.so'
+	python=$$(tests/bench/python/environment); \
+	$(CARGO) run --release -p p2pchan-bench -- --c-library '$(LIBRARY_PREFIX)/lib/libp2pchan.so' \
+	  $${python:+--python "$$python"}
 
 fuzz: ## Throws arbitrary bytes at the protocol and calls at the C interface, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz

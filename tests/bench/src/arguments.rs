@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// The shared library of the C interface, such as `make library` builds: measures that too
     #[arg(long, value_name = "FILE")]
     pub(crate) c_library: Option<PathBuf>,
+    /// A Python that has the packages p2pchan and pyzmq: measures the Python interface too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) python: Option<PathBuf>,
     /// Where the JSON is written
     #[arg(long, default_value = "target/bench.json")]
     pub(crate) output: PathBuf,
@@ -55,6 +58,10 @@ pub(crate) enum Work {
     QuicRoundTrip,
     /// A flood by programs in C, beside one by programs in Rust
     CFlood,
+    /// A flood by programs in Python
+    PythonFlood,
+    /// A round trip by programs in Python
+    PythonRoundTrip,
     /// New connections that both sides have proven
     Connect,
     /// What a connection that does nothing holds
@@ -89,6 +96,18 @@ pub(crate) enum System {
     CData,
     /// The same, many messages each, inside the program's loop
     CDispatch,
+    /// Its Python interface: `await send`, `async for`
+    PythonAsync,
+    /// The same: `await send`, `await recv`
+    PythonAwait,
+    /// The same: `await send_many`, `await recv_many`
+    PythonBatch,
+    /// Its Python interface without an event loop: `send`, `recv`
+    PythonPlain,
+    /// The streams of asyncio over raw TCP, in Python
+    Streams,
+    /// ZeroMQ through pyzmq, in Python
+    Pyzmq,
 }
 
 /// Which end of the connection a process is.
@@ -116,6 +135,9 @@ pub(crate) struct Role {
     /// What plays it, if that is a program in C
     #[arg(long)]
     pub(crate) c_program: Option<PathBuf>,
+    /// What runs it, if that is a program in Python
+    #[arg(long)]
+    pub(crate) python: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) amount: Amount,
 }

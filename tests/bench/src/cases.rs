@@ -25,14 +25,14 @@ pub(crate) struct Case {
     pub(crate) goal: Option<Goal>,
 }
 
-/// What p2pchan must reach in ratio to another system.
+/// What p2pchan must reach.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Goal {
     pub(crate) figure: Figure,
     /// At least this for what should be large, at most this for what should be small.
     pub(crate) bound: f64,
-    /// One of those that it is compared to.
-    pub(crate) of: System,
+    /// The one of those that it is compared to of which this is the ratio; none: the figure itself.
+    pub(crate) of: Option<System>,
 }
 
 impl Case {
@@ -63,6 +63,21 @@ impl Case {
                 };
                 format!("flood of {} one way in C, received {how}, {cores}", bytes(size))
             }
+            Work::PythonFlood => {
+                let how = match self.ours() {
+                    System::PythonPlain => "plain calls",
+                    System::PythonBatch => "many in each call",
+                    _ => "await send, async for",
+                };
+                format!("flood of {} one way in Python, {how}, {cores}", bytes(size))
+            }
+            Work::PythonRoundTrip => {
+                let how = match self.ours() {
+                    System::PythonPlain => "plain calls",
+                    _ => "awaited",
+                };
+                format!("round trip of {} in Python, {how}, {cores}", bytes(size))
+            }
             Work::Connect if at_once == 1 => format!("connections one after another, {cores}"),
             Work::Connect => format!("connections {at_once} at once, {cores}"),
             Work::Memory => format!("memory of {idle} idle connections"),
@@ -84,8 +99,8 @@ const SIZES: [usize; 4] = [64, 1 << 10, 64 << 10, 1 << 20];
 /// How many are dialled at once.
 const AT_ONCE: [usize; 2] = [1, 64];
 
-/// The cases that the command line chose, in the order of the table.
-pub(crate) fn chosen(arguments: &Arguments) -> Vec<Case> {
+/// The cases that the command line chose, in the order of the table; `pyzmq` says whether it is there.
+pub(crate) fn chosen(arguments: &Arguments, pyzmq: bool) -> Vec<Case> {
     let sizes = arguments.size.map_or_else(|| SIZES.to_vec(), |size| vec![size as usize]);
     let floods = sizes.iter().map(|size| flood(arguments, *size));
     let quic_floods = sizes.iter().map(|size| quic_flood(arguments, *size));
@@ -95,6 +110,7 @@ pub(crate) fn chosen(arguments: &Arguments) -> Vec<Case> {
         .chain(quic_floods)
         .chain([quic_round_trip(arguments)])
         .chain(c_floods(arguments))
+        .chain(python(arguments, pyzmq))
         .chain(connects)
         .chain([memory(arguments)]);
     all.filter(|case| arguments.only.is_none_or(|only| only == case.work)).collect()
@@ -105,7 +121,7 @@ fn flood(arguments: &Arguments, size: usize) -> Case {
     Case {
         steady: Some(figure),
         // Copies bound long messages, not this project's work for each message: no goal yet.
-        goal: (size <= 1 << 10).then_some(Goal { figure, bound: 0.5, of: System::Raw }),
+        goal: (size <= 1 << 10).then_some(Goal { figure, bound: 0.5, of: Some(System::Raw) }),
         ..basic(arguments, Work::Flood, Amount { size, ..amount(arguments) })
     }
 }
@@ -115,7 +131,7 @@ fn round_trip(arguments: &Arguments) -> Case {
         beside: vec![System::P2pchan, System::RawTokio],
         one_core: true,
         steady: Some(Figure::Median),
-        goal: Some(Goal { figure: Figure::Median, bound: 2.0, of: System::Raw }),
+        goal: Some(Goal { figure: Figure::Median, bound: 2.0, of: Some(System::Raw) }),
         ..basic(arguments, Work::RoundTrip, amount(arguments))
     }
 }
@@ -131,14 +147,14 @@ fn quic_flood(arguments: &Arguments, size: usize) -> Case {
         of = System::QuinnEach;
         case.beside.push(of);
     }
-    Case { steady: Some(figure), goal: Some(Goal { figure, bound: 0.9, of }), ..case }
+    Case { steady: Some(figure), goal: Some(Goal { figure, bound: 0.9, of: Some(of) }), ..case }
 }
 
 fn quic_round_trip(arguments: &Arguments) -> Case {
     Case {
         one_core: true,
         steady: Some(Figure::Median),
-        goal: Some(Goal { figure: Figure::Median, bound: 1.11, of: System::Quinn }),
+        goal: Some(Goal { figure: Figure::Median, bound: 1.11, of: Some(System::Quinn) }),
         ..over_quic(basic(arguments, Work::QuicRoundTrip, amount(arguments)))
     }
 }
@@ -154,10 +170,58 @@ fn c_floods(arguments: &Arguments) -> Vec<Case> {
         reference: System::P2pchan,
         beside: vec![system],
         steady: Some(figure),
-        goal: Some(Goal { figure, bound: 0.8, of: System::P2pchan }),
+        goal: Some(Goal { figure, bound: 0.8, of: Some(System::P2pchan) }),
         ..basic(arguments, Work::CFlood, Amount { size, ..amount(arguments) })
     };
     [System::CBatch, System::CData, System::CDispatch].map(case).into()
+}
+
+/// What Python is used for, beside the Rust interface and what else there is in Python.
+fn python(arguments: &Arguments, pyzmq: bool) -> Vec<Case> {
+    if arguments.python.is_none() {
+        return Vec::new();
+    }
+    let sizes = arguments.size.map_or(vec![64, 64 << 10, 1 << 20], |size| vec![size as usize]);
+    let floods = sizes.into_iter().flat_map(|size| python_floods(arguments, size));
+    let all = floods.chain(python_round_trips(arguments));
+    all.map(|case| if pyzmq { case } else { without(case, System::Pyzmq) }).collect()
+}
+
+fn without(mut case: Case, missing: System) -> Case {
+    case.beside.retain(|system| *system != missing);
+    case.goal = case.goal.filter(|goal| goal.of != Some(missing));
+    case
+}
+
+fn python_floods(arguments: &Arguments, size: usize) -> Vec<Case> {
+    use System::{P2pchan, PythonAsync, PythonAwait, PythonBatch, PythonPlain, Pyzmq, Streams};
+    let figure = Figure::Messages;
+    let case = |beside: &[System], bound, of| Case {
+        reference: P2pchan,
+        beside: beside.to_vec(),
+        steady: Some(figure),
+        goal: Some(Goal { figure, bound, of }),
+        ..basic(arguments, Work::PythonFlood, Amount { size, ..amount(arguments) })
+    };
+    if size >= 64 << 10 {
+        return vec![case(&[PythonAsync, Streams, Pyzmq], 0.7, Some(P2pchan))];
+    }
+    vec![
+        case(&[PythonAsync, Streams], 0.4e6, None),
+        case(&[PythonPlain, PythonAwait, Pyzmq], 1.0, Some(Pyzmq)),
+        case(&[PythonBatch], 2e6, None),
+    ]
+}
+
+fn python_round_trips(arguments: &Arguments) -> [Case; 2] {
+    use System::{P2pchan, PythonAsync, PythonPlain, Pyzmq, Streams};
+    let case = |beside: &[System]| Case {
+        beside: beside.to_vec(),
+        one_core: true,
+        steady: Some(Figure::Median),
+        ..basic(arguments, Work::PythonRoundTrip, amount(arguments))
+    };
+    [case(&[PythonAsync, Streams, P2pchan]), case(&[PythonPlain, Pyzmq, P2pchan])]
 }
 
 fn over_quic(mut case: Case) -> Case {
@@ -210,7 +274,7 @@ mod tests {
 
     fn titles(line: &str) -> Vec<String> {
         let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
-        chosen(&arguments).iter().map(Case::title).collect()
+        chosen(&arguments, true).iter().map(Case::title).collect()
     }
 
     #[test]
@@ -218,6 +282,18 @@ mod tests {
         let rust = 2 * (SIZES.len() + 1) + AT_ONCE.len() + 1;
         assert_eq!(titles("bench").len(), rust);
         assert_eq!(titles("bench --c-library libp2pchan.so").len(), rust + 3);
+        assert_eq!(titles("bench --python python3").len(), rust + 7);
+    }
+
+    #[test]
+    fn without_pyzmq_python_is_measured_beside_the_rest() {
+        let arguments = Arguments::try_parse_from(["bench", "--python", "python3"]).unwrap();
+        let cases = chosen(&arguments, false);
+        assert!(cases.iter().any(|case| case.ours() == System::PythonPlain));
+        for case in cases {
+            assert!(!case.beside.contains(&System::Pyzmq));
+            assert!(case.goal.is_none_or(|goal| goal.of != Some(System::Pyzmq)));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
     connect::{self, Connector},
     flood,
     frames::COALESCED,
-    in_c,
+    in_c, in_python,
     link::Link,
     machine, memory,
     ours::{self, OurLink, Remotes},
@@ -33,7 +33,7 @@ use crate::{
 /// No run takes a quarter of this. An end whose parent or peer is gone ends by itself.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
 
-const ONE_ONLY: &str = "QUIC and C are measured with one connection only";
+const ONE_ONLY: &str = "QUIC, C and Python are measured with one connection only";
 
 /// Plays the role until its end.
 pub(crate) fn run(role: Role) -> Outcome<()> {
@@ -42,6 +42,9 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
     }
     if matches!(role.system, System::CBatch | System::CData | System::CDispatch) {
         return in_c::play(&role);
+    }
+    if let Some(name) = in_python::name(role.system) {
+        return in_python::play(&role, name);
     }
     machine::allow_many_files()?;
     thread::spawn(|| {
@@ -57,7 +60,10 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
 
 async fn play(role: Role) -> Outcome<()> {
     match role.work {
-        Work::Flood | Work::RoundTrip | Work::QuicFlood | Work::QuicRoundTrip | Work::CFlood => {
+        Work::Flood | Work::QuicFlood | Work::CFlood | Work::PythonFlood => {
+            one_connection(&role).await
+        }
+        Work::RoundTrip | Work::QuicRoundTrip | Work::PythonRoundTrip => {
             one_connection(&role).await
         }
         Work::Connect | Work::Memory if role.end == End::Accept => hold(&role).await,
@@ -86,14 +92,16 @@ async fn one_connection(role: &Role) -> Outcome<()> {
             over(role, QuinnLink::dial(&role.address, 0).await?).await
         }
         (System::Tls, _) => Err("TLS alone is not measured with one connection".into()),
-        (System::CBatch | System::CData | System::CDispatch, _) => Err(ONE_ONLY.into()),
+        _ => Err("this is a program of its own".into()),
     }
 }
 
 async fn over(role: &Role, mut link: impl Link) -> Outcome<()> {
     match (role.work, role.end) {
-        (Work::RoundTrip | Work::QuicRoundTrip, End::Accept) => round_trip::echo(&mut link).await?,
-        (Work::RoundTrip | Work::QuicRoundTrip, End::Dial) => {
+        (Work::RoundTrip | Work::QuicRoundTrip | Work::PythonRoundTrip, End::Accept) => {
+            round_trip::echo(&mut link).await?;
+        }
+        (Work::RoundTrip | Work::QuicRoundTrip | Work::PythonRoundTrip, End::Dial) => {
             say(&round_trip::ask(&mut link, role.amount).await?)?;
         }
         (_, End::Accept) => flood::receive(&mut link).await?,

@@ -9,8 +9,8 @@
 //! - [`rounds`]: runs in turn, which of them count, and their medians; [`report`]: table and JSON.
 //! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does.
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
-//! - [`ours`], [`in_c`], and the systems beside which they are put: [`raw`], [`raw_tokio`], [`bare_tls`],
-//!   [`bare_quinn`].
+//! - [`ours`], [`in_c`], [`in_python`], and the systems beside which they are put: [`raw`], [`raw_tokio`],
+//!   [`bare_tls`], [`bare_quinn`].
 //! - [`alone`]: what there is nothing to put beside.
 //! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
 
@@ -24,6 +24,7 @@ mod endpoint;
 mod flood;
 mod frames;
 mod in_c;
+mod in_python;
 mod link;
 mod machine;
 mod memory;
@@ -41,8 +42,9 @@ use std::{error::Error, process::ExitCode};
 use clap::Parser;
 
 use crate::{
-    arguments::{Arguments, Command, Work},
+    arguments::{Arguments, Command},
     in_c::Program,
+    pair::Programs,
 };
 
 /// What can go wrong, in words: the binary only ever prints it.
@@ -68,13 +70,13 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     let machine = machine::describe(&cores);
     report::heading(&machine);
     let c_program = arguments.c_library.as_deref().map(Program::compile).transpose()?;
-    let c_program = c_program.as_ref().map(Program::path);
-    if arguments.c_library.is_none() && arguments.only.is_none_or(|only| only == Work::CFlood) {
-        println!("NOT MEASURED: the C interface, as --c-library names no library");
-    }
+    let programs =
+        Programs { c: c_program.as_ref().map(Program::path), python: arguments.python.clone() };
+    let pyzmq = arguments.python.as_deref().map(in_python::check).transpose()?;
+    report::missing(arguments, pyzmq);
     let mut results = Vec::new();
-    for case in cases::chosen(arguments) {
-        let run = |system| pair::run(&case, system, &cores, c_program.as_deref());
+    for case in cases::chosen(arguments, pyzmq.unwrap_or(false)) {
+        let run = |system| pair::run(&case, system, &cores, &programs);
         let result = rounds::measure(&case, run)?;
         report::table(&result);
         results.push(result);

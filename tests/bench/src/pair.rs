@@ -3,7 +3,7 @@
 use std::{
     env::current_exe,
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread::sleep,
     time::Duration,
@@ -20,20 +20,30 @@ use crate::{
     rounds::{Figure, Figures},
 };
 
+/// What plays the ends that are not this program's own.
+pub(crate) struct Programs {
+    /// The program in C
+    pub(crate) c: Option<PathBuf>,
+    /// The interpreter of Python
+    pub(crate) python: Option<PathBuf>,
+}
+
 /// Runs one system through one case.
 pub(crate) fn run(
     case: &Case,
     system: System,
     cores: &[usize],
-    c_program: Option<&Path>,
+    programs: &Programs,
 ) -> Outcome<Figures> {
     let start = |end, address: &str| {
         let mut command = endpoint(case, system, end, address)?;
         if let Some(core) = core(case, end, cores) {
             command.args(["--core", &core.to_string()]);
         }
-        if let Some(program) = c_program {
-            command.arg("--c-program").arg(program);
+        for (option, program) in [("--c-program", &programs.c), ("--python", &programs.python)] {
+            if let Some(program) = program {
+                command.arg(option).arg(program);
+            }
         }
         let name = format!("{} {} {}", spelt(&case.work), spelt(&system), spelt(&end));
         Process::start(command, name)

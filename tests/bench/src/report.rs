@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     Outcome,
     alone::Alone,
-    arguments::{System, spelt},
+    arguments::{Arguments, System, Work, spelt},
     machine::Machine,
     rounds::{Figure, Measured, Ratio},
 };
@@ -18,6 +18,23 @@ pub(crate) fn heading(machine: &Machine) {
     println!("congestion control {}, load {}", machine.congestion_control, machine.load);
     for warning in warnings(machine) {
         println!("WARNING: {warning}");
+    }
+}
+
+/// What the command line chose and gave no means to measure; `pyzmq` says whether there is one, if there
+/// is a Python.
+pub(crate) fn missing(arguments: &Arguments, pyzmq: Option<bool>) {
+    let chosen = |works: &[Work]| arguments.only.is_none_or(|only| works.contains(&only));
+    if arguments.c_library.is_none() && chosen(&[Work::CFlood]) {
+        println!("NOT MEASURED: the C interface, as --c-library names no library");
+    }
+    if !chosen(&[Work::PythonFlood, Work::PythonRoundTrip]) {
+        return;
+    }
+    match pyzmq {
+        None => println!("NOT MEASURED: the Python interface, as --python names no interpreter"),
+        Some(false) => println!("NOT MEASURED: pyzmq, as the Python lacks it"),
+        Some(true) => (),
     }
 }
 
@@ -118,12 +135,11 @@ fn verdict(measured: &Measured) -> Option<String> {
     let good = if small { reached <= goal.bound } else { reached >= goal.bound };
     let (word, result) =
         (if small { "at most" } else { "at least" }, if good { "reached" } else { "MISSED" });
-    Some(format!(
-        "goal: {} {word} {:.2} of {}: {result}",
-        label(goal.figure),
-        goal.bound,
-        spelt(&goal.of)
-    ))
+    let bound = match goal.of {
+        Some(system) => format!("{:.2} of {}", goal.bound, spelt(&system)),
+        None => number(goal.bound).trim().to_owned(),
+    };
+    Some(format!("goal: {} {word} {bound}: {result}", label(goal.figure)))
 }
 
 /// Writes everything that was measured, round by round.

@@ -159,7 +159,10 @@ impl Measured {
     /// The case's goal, with what was reached.
     pub(crate) fn goal(&self) -> Option<(Goal, f64)> {
         let goal = self.case.goal?;
-        let of_goal = |ratio: &&Ratio| ratio.figure == goal.figure && ratio.to == goal.of;
+        let Some(of) = goal.of else {
+            return Some((goal, self.median_of(self.case.ours(), goal.figure)));
+        };
+        let of_goal = |ratio: &&Ratio| ratio.figure == goal.figure && ratio.to == of;
         Some((goal, self.ratios.iter().find(of_goal)?.median))
     }
 }
@@ -191,7 +194,7 @@ mod tests {
             beside: vec![System::P2pchan],
             one_core: false,
             steady: Some(Figure::Messages),
-            goal: Some(Goal { figure: Figure::Messages, bound: 0.5, of: System::Raw }),
+            goal: Some(Goal { figure: Figure::Messages, bound: 0.5, of: Some(System::Raw) }),
         }
     }
 
@@ -214,6 +217,13 @@ mod tests {
         let ratio = &measured.ratios[0];
         assert_eq!((ratio.least, ratio.most), (0.5, 60.0 / 105.0));
         assert_eq!(measured.median_of(System::P2pchan, Figure::Messages), 55.0);
+    }
+
+    #[test]
+    fn a_goal_of_no_system_is_the_figure_itself() {
+        let (mut measured, _) = measured(1, &[100.0, 50.0, 100.0]);
+        measured.case.goal = Some(Goal { figure: Figure::Messages, bound: 60.0, of: None });
+        assert_eq!(measured.goal().unwrap().1, 50.0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
         consts::{DLL_PREFIX, DLL_SUFFIX},
     },
     fs,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -73,6 +74,45 @@ fn a_flood_in_c_arrives_and_is_put_beside_rust() {
     let rates = figures(&report, "messages");
     assert!(rates.len() == 3 && rates.iter().all(|rate| *rate > 0.0), "{rates:?}");
     assert_eq!(report["results"][0]["case"]["reference"], "p2pchan");
+}
+
+/// A Python with p2pchan, of those that `make bench` and `make python` make.
+fn python() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_BIN_EXE_p2pchan-bench")).ancestors().nth(2)?.join("python");
+    let all = ["bench", "tools", "3.11", "3.12", "3.13", "3.14"];
+    let all = all.map(|name| target.join(name).join("bin/python"));
+    all.into_iter().find(|python| {
+        let import = Command::new(python).args(["-c", "import p2pchan"]).output();
+        import.is_ok_and(|output| output.status.success())
+    })
+}
+
+#[test]
+fn floods_and_round_trips_in_python_arrive_and_are_put_beside_others() {
+    let Some(python) = python() else {
+        eprintln!("SKIPPED: there is no Python with p2pchan; `make python` makes some");
+        return;
+    };
+    for (arguments, cases, figure) in [
+        ("--only python-flood --size 64", 3, "messages"),
+        ("--only python-flood --size 70000", 1, "messages"),
+        ("--only python-round-trip", 2, "median"),
+    ] {
+        let report = bench(&format!("{arguments} --python {}", python.display()));
+        let found = figures(&report, figure);
+        assert!(found.len() == cases && found.iter().all(|found| *found > 0.0), "{found:?}");
+        assert!(report["results"][0]["case"]["beside"].as_array().unwrap().len() > 1);
+    }
+}
+
+#[test]
+fn a_python_without_the_package_is_refused_by_name() {
+    let output = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+        .args(["--only", "python-flood", "--python", "/bin/false"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/bin/false lacks"));
 }
 
 #[test]
