@@ -6,11 +6,10 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicPtr, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use p2pchan::{Error, ErrorKind};
+use p2pchan::Error;
 use p2pchan_pump::generation;
 use tokio::{
     runtime::{self, Handle},
@@ -33,17 +32,7 @@ impl Runtime {
         if let Some(runtime) = shared.upgrade() {
             return Ok(runtime);
         }
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("p2pchan")
-            // Who woke it, on the same core, mostly has more to send: it goes on first, and one turn
-            // of this thread does for all of it. If nobody else wants the core this costs nothing.
-            .on_thread_unpark(thread::yield_now)
-            .enable_all()
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Io, format!("no runtime could be made: {error}"))
-            })?;
+        let runtime = p2pchan_pump::runtime(threads)?;
         let handle = runtime.handle().clone();
         let runtime = Arc::new(Self { runtime: Some(runtime), handle });
         *shared = Arc::downgrade(&runtime);

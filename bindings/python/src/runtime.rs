@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use p2pchan::{Error, ErrorKind};
+use p2pchan::Error;
 use p2pchan_pump::generation;
 use pyo3::prelude::*;
 use tokio::{runtime, task::JoinHandle};
@@ -27,15 +27,7 @@ impl Runtime {
         {
             return Ok(runtime);
         }
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("p2pchan")
-            .enable_all()
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Io, format!("no runtime could be made: {error}"))
-            })?;
-        let runtime = Arc::new(Self(Some(runtime)));
+        let runtime = Arc::new(Self(Some(p2pchan_pump::runtime(threads)?)));
         *shared = (generation(), Arc::downgrade(&runtime));
         Ok(runtime)
     }

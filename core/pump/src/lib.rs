@@ -21,6 +21,7 @@
 //! - `executor`: the pump. `bell`: the descriptor that is readable while there is something to do.
 //! - `slots`: remotes by number. `hub`: a node's tasks, and what they tell.
 //! - `events`: events by name. `finder`: discovery services of the program. `fork`: children.
+//! - `runtime`: the threads on which nodes run.
 
 #![forbid(unsafe_code)]
 
@@ -30,6 +31,7 @@ mod executor;
 mod finder;
 mod fork;
 mod hub;
+mod runtime;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -38,4 +40,5 @@ pub use executor::{Pump, Turn, said};
 pub use finder::{Finder, Service, Verb};
 pub use fork::{forked, forked_error, generation};
 pub use hub::{Entry, Hub, Program, Request, closed, forget_recent};
+pub use runtime::runtime;
 pub use slots::RemoteId;
