@@ -305,6 +305,9 @@ ENDINGS = {
 LIVE = """
 import asyncio, p2pchan, signal, sys, threading, time
 
+# Shells let what runs in their background ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 async def main():
     global near, far, remotes
     near = await p2pchan.Node(listen="tcp://127.0.0.1:0").start()
