@@ -15,6 +15,7 @@
 //!
 //! # Layout, in reading order
 //! - `node`, `remote`: the two classes. `mailbox`: what the pump tells, until Python takes it.
+//! - `stream`: events and statistics, one item when Python asks for it.
 //! - `value`: messages from and to Python objects. `error`: exceptions.
 //! - `runtime`: threads, and forks.
 
@@ -23,11 +24,14 @@ mod mailbox;
 mod node;
 mod remote;
 mod runtime;
+mod stream;
 mod value;
 
 /// See the page of the crate.
 #[pyo3::pymodule(name = "_native")]
 mod native {
     #[pymodule_export]
-    use crate::{error::codes, node::NativeNode, remote::NativeRemote, runtime::forked};
+    use crate::{
+        error::codes, node::NativeNode, remote::NativeRemote, runtime::forked, stream::NativeStream,
+    };
 }

@@ -66,6 +66,15 @@ impl Channel {
         Taken::Nothing
     }
 
+    /// Lets the connection go on if nothing is here: one batch more, or the end, may come.
+    pub(crate) fn watch(&self) {
+        let inbox = self.inbox();
+        if inbox.messages.is_empty() && inbox.ended.is_none() {
+            drop(inbox);
+            self.entry.resume();
+        }
+    }
+
     /// Gives back what could not be handed over, in its order.
     pub(crate) fn put_back(&self, messages: impl DoubleEndedIterator<Item = Message>) {
         let mut inbox = self.inbox();
@@ -82,8 +91,9 @@ impl Channel {
         self.entry.resume();
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.inbox().ended.is_some()
+    /// How it ended, once that was told.
+    pub(crate) fn ended(&self) -> Option<Result<(), Error>> {
+        self.inbox().ended.clone()
     }
 }
 

@@ -12,16 +12,19 @@ use p2pchan::{
 };
 use p2pchan_pump::{Hub, Turn, closed, forked_error, generation};
 use pyo3::{
+    intern,
     prelude::*,
     types::{PyDict, PyList},
 };
+use tokio::task::AbortHandle;
 
 use crate::{
     error::{invalid, object, raise},
     mailbox::{Mailbox, Told},
     remote::NativeRemote,
     runtime::Runtime,
-    value::{from_json, to_json},
+    stream::{NativeStream, Source},
+    value::{as_dict, to_json},
 };
 
 /// What a node and its remotes share.
@@ -33,6 +36,22 @@ pub(crate) struct Shared {
     builder: Mutex<Option<Builder>>,
     runtime: OnceLock<Arc<Runtime>>,
     node: OnceLock<Node>,
+}
+
+impl Shared {
+    /// Begins to answer a request; the event with its number says how it went. It can be given up.
+    pub(crate) fn request(
+        &self,
+        answer: impl Future<Output = Result<Option<Remote>, Error>> + Send + 'static,
+    ) -> Result<(u64, AbortHandle), Error> {
+        let request = self.hub.request(true)?;
+        let number = request.number;
+        let running = self.runtime.get().and_then(|runtime| runtime.spawn(answer));
+        let running = running.ok_or_else(closed)?;
+        let handle = running.abort_handle();
+        self.hub.answer(request, async { running.await.unwrap_or_else(|_| Err(closed())) })?;
+        Ok((number, handle))
+    }
 }
 
 /// A node without an event loop; `p2pchan.Node` is made of it.
@@ -47,12 +66,6 @@ fn changes(settings: &Bound<'_, PyDict>) -> PyResult<p2pchan::Changes> {
     changes.map_err(|error| raise(settings.py(), &error))
 }
 
-/// What the core says of itself, as a dict.
-fn as_dict<'py>(py: Python<'py>, of: &impl ToString) -> PyResult<Bound<'py, PyAny>> {
-    from_json(py, of.to_string().as_bytes())
-        .map_err(|why| raise(py, &Error::new(ErrorKind::Internal, why)))
-}
-
 impl NativeNode {
     fn live(&self) -> Result<&Shared, Error> {
         if self.0.generation == generation() { Ok(&self.0) } else { Err(forked_error()) }
@@ -62,18 +75,11 @@ impl NativeNode {
         self.live()?.node.get().ok_or_else(|| invalid("the node was not started; start it first"))
     }
 
-    /// Begins to answer a request; the event with its number says how it went.
     fn request(
         &self,
         answer: impl Future<Output = Result<Option<Remote>, Error>> + Send + 'static,
     ) -> Result<u64, Error> {
-        let shared = self.live()?;
-        let request = shared.hub.request(true)?;
-        let number = request.number;
-        let running = shared.runtime.get().and_then(|runtime| runtime.spawn(answer));
-        let running = running.ok_or_else(closed)?;
-        shared.hub.answer(request, async { running.await.unwrap_or_else(|_| Err(closed())) })?;
-        Ok(number)
+        self.live()?.request(answer).map(|(number, _)| number)
     }
 
     fn start_now(&self, py: Python<'_>) -> Result<u64, Error> {
@@ -180,15 +186,24 @@ impl NativeNode {
         bell.map_err(|error| raise(py, &error))
     }
 
-    /// Does what there is to do at this moment: whether the node goes on, and what has happened.
-    fn dispatch<'py>(&self, py: Python<'py>) -> PyResult<(bool, Bound<'py, PyList>)> {
+    /// Does what there is to do at this moment, and adds what has happened to a deque: whether the node
+    /// goes on.
+    fn dispatch(&self, py: Python<'_>, happened: &Bound<'_, PyAny>) -> PyResult<bool> {
         let shared = self.live().map_err(|error| raise(py, &error))?;
         let turn = shared.hub.pump().turn(Some(Instant::now()));
         let told = PyList::empty(py);
         for event in shared.mailbox.take() {
             told.append(self.told(py, event)?)?;
         }
-        Ok((turn != Turn::Ended, told))
+        happened.call_method1(intern!(py, "extend"), (told,))?;
+        Ok(turn != Turn::Ended)
+    }
+
+    /// Makes the descriptor readable once.
+    fn wake(&self, py: Python<'_>) -> PyResult<()> {
+        let shared = self.live().map_err(|error| raise(py, &error))?;
+        shared.hub.pump().wake();
+        Ok(())
     }
 
     /// Begins to open what the settings name; a request.
@@ -229,7 +244,9 @@ impl NativeNode {
     fn most_waiting(&self, py: Python<'_>) -> PyResult<u64> {
         let node = self.running().map_err(|error| raise(py, &error))?;
         let most = node.settings().value("limits.waiting").map(ToString::to_string);
-        Ok(most.and_then(|most| most.parse().ok()).unwrap_or(64))
+        most.and_then(|most| most.parse().ok()).ok_or_else(|| {
+            raise(py, &Error::new(ErrorKind::Internal, "limits.waiting is no number"))
+        })
     }
 
     /// Discovers a subject; a request that ends when the announcement stands.
@@ -283,6 +300,18 @@ impl NativeNode {
         let request =
             node.and_then(|node| self.request(async move { node.reload().await.map(|()| None) }));
         request.map_err(|error| raise(py, &error))
+    }
+
+    /// What is open, and then what happens.
+    fn events(&self, py: Python<'_>) -> PyResult<NativeStream> {
+        let node = self.running().map_err(|error| raise(py, &error))?;
+        Ok(NativeStream::new(self.0.clone(), Source::Events(node.events())))
+    }
+
+    /// The counters that change.
+    fn stats(&self, py: Python<'_>) -> PyResult<NativeStream> {
+        let node = self.running().map_err(|error| raise(py, &error))?;
+        Ok(NativeStream::new(self.0.clone(), Source::Stats(node.stats())))
     }
 
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -10,7 +10,7 @@ use pyo3::{
 };
 
 use crate::{
-    error::raise,
+    error::{object, raise},
     mailbox::{Channel, Taken},
     node::Shared,
     value::{Outgoing, from_message},
@@ -120,7 +120,20 @@ impl NativeRemote {
     /// Whether its end has been told.
     #[getter]
     fn ended(&self) -> bool {
-        self.channel.has_ended()
+        self.channel.ended().is_some()
+    }
+
+    /// Why it ended, as an exception; None while it is open, and after a clean end.
+    #[getter]
+    fn reason<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let error = self.live(py)?.ended().and_then(Result::err);
+        error.map(|error| object(py, &error)).transpose()
+    }
+
+    /// Lets one batch come, or the end, though nobody takes messages now.
+    fn watch(&self, py: Python<'_>) -> PyResult<()> {
+        self.live(py)?.watch();
+        Ok(())
     }
 
     /// Sends a message; false if there is no room.

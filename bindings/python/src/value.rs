@@ -253,3 +253,9 @@ pub(crate) fn from_json<'py>(py: Python<'py>, json: &[u8]) -> Result<Bound<'py, 
     let parse = PythonParse { cache_mode: StringCacheMode::Keys, ..PythonParse::default() };
     parse.python_parse(py, json).map_err(|error| error.description(json))
 }
+
+/// What the core says of itself, as a dict.
+pub(crate) fn as_dict<'py>(py: Python<'py>, of: &impl ToString) -> PyResult<Bound<'py, PyAny>> {
+    from_json(py, of.to_string().as_bytes())
+        .map_err(|why| raise(py, &Error::new(ErrorKind::Internal, why)))
+}

@@ -3,10 +3,12 @@
 import asyncio
 import faulthandler
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import p2pchan
 import pytest
+from p2pchan import sync
 
 DEADLINE = 60.0
 SUBJECT = "A subject of the tests"
@@ -51,3 +53,14 @@ class Pair:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(self.near.stop(), self.far.stop())
+
+
+@contextmanager
+def sync_pair() -> Iterator[tuple[sync.Remote, sync.Remote]]:
+    """Two nodes without an event loop, and the remotes between them."""
+    listen = {"listen": "tcp://127.0.0.1:0"}
+    with sync.Node(listen) as near, sync.Node(listen) as far:
+        near.discover(SUBJECT)
+        far.discover(SUBJECT)
+        there = far.connect(near.addresses[0], DEADLINE)
+        yield near.next_remote(DEADLINE), there

@@ -3,23 +3,11 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import p2pchan
 import pytest
-from conftest import DEADLINE, SUBJECT
+from conftest import DEADLINE, SUBJECT, sync_pair
 from p2pchan import sync
-
-
-@contextmanager
-def pair() -> Iterator[tuple[sync.Remote, sync.Remote]]:
-    listen = {"listen": "tcp://127.0.0.1:0"}
-    with sync.Node(listen) as near, sync.Node(listen) as far:
-        near.discover(SUBJECT)
-        far.discover(SUBJECT)
-        there = far.connect(near.addresses[0], DEADLINE)
-        yield near.next_remote(DEADLINE), there
 
 
 def test_two_nodes_find_each_other_and_talk() -> None:
@@ -35,7 +23,7 @@ def test_two_nodes_find_each_other_and_talk() -> None:
 
 
 def test_a_thread_sends_while_another_reads_until_the_end() -> None:
-    with pair() as (here, there):
+    with sync_pair() as (here, there):
 
         def send() -> None:
             with here:
@@ -53,7 +41,7 @@ def test_a_thread_sends_while_another_reads_until_the_end() -> None:
 
 
 def test_what_does_not_fit_is_sent_once_there_is_room() -> None:
-    with pair() as (here, there):
+    with sync_pair() as (here, there):
         batch = [number.to_bytes(4, "big") + bytes(16 * 1024) for number in range(400)]
 
         def send() -> None:
@@ -74,7 +62,7 @@ def test_what_does_not_fit_is_sent_once_there_is_room() -> None:
 
 
 def test_a_timeout_loses_nothing() -> None:
-    with pair() as (here, there):
+    with sync_pair() as (here, there):
         with pytest.raises(TimeoutError) as raised:
             there.recv(timeout=0.01)
         assert isinstance(raised.value, p2pchan.TimeoutError)
@@ -98,7 +86,7 @@ def test_ctrl_c_ends_the_wait_and_nothing_else() -> None:
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        with pair() as (here, there):
+        with sync_pair() as (here, there):
             signal.setitimer(signal.ITIMER_REAL, 0.05)
             with pytest.raises(KeyboardInterrupt):
                 there.recv()
@@ -109,7 +97,7 @@ def test_ctrl_c_ends_the_wait_and_nothing_else() -> None:
 
 
 def test_a_refused_remote_ends_with_the_reason() -> None:
-    with pair() as (here, there):
+    with sync_pair() as (here, there):
         here.refuse()
         with pytest.raises(p2pchan.RefusedError):
             there.recv(DEADLINE)

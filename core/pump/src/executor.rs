@@ -97,6 +97,11 @@ impl Pump {
         true
     }
 
+    /// Lets whoever turns the pump, or waits for it, have a turn, though there may be nothing to do.
+    pub fn wake(self: &Arc<Self>) {
+        self.spawn(async {});
+    }
+
     fn push(&self, mut state: MutexGuard<'_, State>, task: Arc<Task>) {
         if state.ended {
             return;

@@ -36,6 +36,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use events::named;
 pub use executor::{Pump, Turn, said};
 pub use finder::{Finder, Service, Verb};
 pub use fork::{forked, forked_error, generation};

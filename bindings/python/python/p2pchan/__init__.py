@@ -15,7 +15,7 @@ arrive in order, whole and once, or the remote ends with an exception that says 
 Nothing is opened, asked or written that the settings do not name; docs/settings.md lists them all.
 """
 
-from ._base import Message
+from ._base_remote import Message
 from ._errors import (
     AuthError,
     ClosedError,
@@ -32,14 +32,18 @@ from ._errors import (
     TooBigError,
     WouldBlockError,
 )
-from ._node import Discovery, Node
+from ._events import Event, EventName
+from ._node import Node
 from ._remote import Remote
+from ._waiting import Discovery, Stream
 
 __all__ = [
     "AuthError",
     "ClosedError",
     "Discovery",
     "Error",
+    "Event",
+    "EventName",
     "ForkedError",
     "InCallbackError",
     "InternalError",
@@ -51,6 +55,7 @@ __all__ = [
     "RefusedError",
     "Remote",
     "SettingsError",
+    "Stream",
     "TimeoutError",
     "TooBigError",
     "WouldBlockError",

@@ -1,75 +1,28 @@
-"""What nodes and remotes are, whoever waits for them."""
+"""What nodes are, whoever waits for them.
+
+A node hears what has happened by `_hear`, which calls nothing of the program's. What there is to call
+is noted in `_due`, each remote and stream once, and called by `_make_calls`: on the event loop, or in the
+thread that waits.
+"""
 
 import os
+import threading
 from collections import deque
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Generic, Literal, TypeVar, overload
+from weakref import WeakValueDictionary
 
 from . import _native
+from ._base_remote import BaseRemote
+from ._calls import Calls, Off, call_each, check
 from ._errors import InvalidError
-
-Message: TypeAlias = bytes | str | int | float | bool | list[Any] | dict[str, Any] | None
-"""What arrives: bytes, text, or what JSON has. None stands inside lists and dicts, never by itself."""
-
-BATCH = 256
-"""Messages that one wake-up brings at most."""
+from ._events import NODE_EVENTS, Event, EventName, Feed
 
 # What the first member of an event says; see the native module.
 REMOTE, READABLE, WRITABLE, ENDED, RESULT, FAILED = range(6)
 
 os.register_at_fork(after_in_child=_native.forked)
-
-
-class BaseRemote:
-    """What can be asked of a remote without waiting."""
-
-    __slots__ = ("__weakref__", "_native", "_ready")
-
-    def __init__(self, native: _native.NativeRemote) -> None:
-        self._native = native
-        self._ready: deque[Message] = deque()
-
-    @property
-    def peer(self) -> str:
-        """The peer's identity, which it has proved: 64 hexadecimal digits."""
-        return self._native.peer
-
-    @property
-    def subject(self) -> str:
-        """The subject that both have proved: the phrase, or a raw topic as 64 hexadecimal digits."""
-        return self._native.subject
-
-    @property
-    def address(self) -> str:
-        """The address that was dialled, or the one that the peer dialled from."""
-        return self._native.address
-
-    @property
-    def transport(self) -> str:
-        """How the peer is connected, such as "tcp" or "quic"."""
-        return self._native.transport
-
-    @property
-    def relayed(self) -> bool:
-        """Whether a third peer relays the connection."""
-        return self._native.relayed
-
-    @property
-    def rtt(self) -> float | None:
-        """The smoothed round trip time in seconds; None until it was measured."""
-        return self._native.rtt
-
-    def finish(self) -> None:
-        """Says that no more messages follow, and returns at once; the remote can be read on."""
-        self._native.finish()
-
-    def refuse(self) -> None:
-        """Ends the channel at once, and tells the peer that this program does not want it."""
-        self._ready.clear()
-        self._native.refuse()
-
-    def __repr__(self) -> str:
-        return f"<p2pchan.Remote {self.peer[:8]} at {self.address}>"
-
 
 AnyRemote = TypeVar("AnyRemote", bound=BaseRemote)
 
@@ -79,9 +32,25 @@ class BaseNode(Generic[AnyRemote]):
 
     def __init__(self, settings: dict[str, Any], file: str | os.PathLike[str] | None) -> None:
         self._native = _native.NativeNode(settings, file)
+        self._running = False
         self._ended = False
-        self._most_waiting = 64
+        # What the native part has told, so that nothing is lost if Ctrl-C comes while it is gone through.
+        self._told: deque[tuple[int, Any, Any]] = deque()
         self._incoming: deque[AnyRemote] = deque()
+        self._remote_came = False
+        self._offering = False
+        # Who waits for a remote at this moment.
+        self._takers_now = 0
+        self._remotes: WeakValueDictionary[int, AnyRemote] = WeakValueDictionary()
+        # Those that have functions to call.
+        self._kept: set[BaseRemote] = set()
+        self._calls = Calls()
+        self._due: deque[Callable[[], None]] = deque()
+        # Whoever moves messages between a remote's readers and its functions.
+        self._reading = threading.Lock()
+        self._events = Feed(self._native.events)
+        self._stats = Feed(self._native.stats)
+        self._fed: dict[int, Feed] = {}
 
     @property
     def id(self) -> str:
@@ -110,13 +79,208 @@ class BaseNode(Generic[AnyRemote]):
         """All that is known of a peer (its id, or 8 digits of it) or an address."""
         return self._native.explain(target)
 
+    def remotes(self) -> list[AnyRemote]:
+        """The remotes that are open and that somebody keeps."""
+        return [remote for remote in self._remotes.values() if not remote._native.ended]
+
+    @overload
+    def on(self, event: Literal["remote"], call: Callable[[AnyRemote], object]) -> Off: ...
+    @overload
+    def on(self, event: Literal["stats"], call: Callable[[dict[str, Any]], object]) -> Off: ...
+    @overload
+    def on(self, event: EventName, call: Callable[[Event], object]) -> Off: ...
+
+    def on(self, event: str, call: Callable[..., object]) -> Off:
+        """Calls a function whenever something happens; returns a function that removes it again.
+
+        `"remote"`: with each remote that opens, also those that wait to be taken. `"stats"`: with the
+        counters that have changed, at most once in `stats.interval`. Any name of `EventName`, such as
+        `"unreachable"`: with an `Event`; docs/status.md lists them. Give it before the start to hear of
+        all::
+
+            node.on("remote", lambda remote: remote.on("data", print))
+            node.on("unreachable", print)
+
+        All functions of an event are called, in the order in which they were given; one that raises is
+        logged (logger "p2pchan") and changes nothing. They must not block. Remotes go to functions or
+        to `for`, not to both.
+
+        With asyncio `call` may be a coroutine function. For each remote one runs, 4,096 at most: then
+        further remotes wait as if nobody took them. Of events, and of statistics, the next comes when
+        it has ended; meanwhile the newest 1,024 events are kept, and `"missed"` says how many were not.
+
+        Raises InvalidError for another name, or "remote" while somebody waits for one.
+        """
+        check(event, NODE_EVENTS, call)
+        self._check_call(call)
+        if event == "remote" and self._takers_now:
+            raise InvalidError('somebody waits for a remote of this node; take them with for, or on("remote")')
+        with self._reading:
+            added = self._calls.add(event, call)
+            self._feed()
+        if event == "remote":
+            self._offer_soon()
+
+        def off() -> None:
+            with self._reading:
+                self._calls.remove(event, added)
+                self._feed()
+
+        return off
+
+    # What the two faces do in their own ways.
+
+    def _new_remote(self, native: _native.NativeRemote) -> AnyRemote:
+        raise NotImplementedError
+
+    def _heard_remote(self, remote: AnyRemote, what: int) -> None:
+        """Something has happened to a remote that somebody keeps."""
+        raise NotImplementedError
+
+    def _answered(self, request: int, what: int, answer: Any) -> None:
+        raise NotImplementedError
+
+    def _check_call(self, call: Callable[..., object]) -> None:
+        """Whether functions may be given here and now, and this one."""
+        raise NotImplementedError
+
+    def _soon(self) -> None:
+        """Lets `_make_calls` come."""
+        raise NotImplementedError
+
+    def _finish_each(self, event: str, coroutines: list[Coroutine[Any, Any, Any]], then: Callable[[], None]) -> None:
+        """Runs what coroutine functions have returned to its end, and then goes on."""
+        raise NotImplementedError
+
+    def _has_room(self) -> bool:
+        """Whether another coroutine may begin."""
+        return True
+
+    # From the native part to whoever waits, and to functions.
+
+    def _hear(self) -> bool:
+        """Does what there is to do, and notes what there is to call; whether the node goes on."""
+        goes_on = self._native.dispatch(self._told)
+        while self._told:
+            what, which, more = self._told.popleft()
+            if what == REMOTE:
+                remote = self._new_remote(which)
+                self._remotes[remote._native.id] = remote
+                self._incoming.append(remote)
+                self._remote_came = True
+            elif what < RESULT:
+                known = self._remotes.get(which)
+                if known is not None:
+                    self._heard_remote(known, what)
+            elif which in self._fed:
+                self._due.append(partial(self._hand_over, which))
+            else:
+                self._answered(which, what, more)
+        if self._remote_came and self._calls["remote"]:
+            # A remote that was asked for is out of the way by now.
+            self._queue_offer()
+        return goes_on
+
+    def _offer_soon(self) -> None:
+        self._queue_offer()
+        self._soon()
+
+    def _queue_offer(self) -> None:
+        if not self._offering:
+            self._offering = True
+            self._due.append(self._offer)
+
+    def _offer(self) -> None:
+        """Hands remotes that have opened to the functions for them."""
+        self._offering = False
+        while self._incoming and self._has_room() and (calls := self._calls["remote"]):
+            try:
+                remote = self._incoming.popleft()
+            except IndexError:
+                # Another thread was faster.
+                return
+            coroutines = call_each("remote", calls, remote)
+            if coroutines:
+                self._finish_each("remote", coroutines, self._offer_soon)
+
     def _refuse_beyond_limit(self) -> None:
-        """After all events: a remote that was asked for is out of the way by then."""
-        while len(self._incoming) > self._most_waiting:
+        """After all calls: what is left is what nobody has taken."""
+        if not self._remote_came or not self._incoming:
+            return
+        self._remote_came = False
+        most = self._native.most_waiting()
+        while len(self._incoming) > most:
             self._incoming.pop().refuse()
+
+    def _feed(self) -> None:
+        """Asks for events and statistics while there are functions for them."""
+        if not self._running or self._ended:
+            return
+        events = set(self._calls.events())
+        self._wait_for(self._stats, self._stats.want("stats" in events))
+        self._wait_for(self._events, self._events.want(bool(events - {"remote", "stats", "stopped"})))
+
+    def _wait_for(self, feed: Feed, request: int | None) -> None:
+        if request is not None:
+            self._fed[request] = feed
+
+    def _hand_over(self, request: int) -> None:
+        """Hands an item of a stream to the functions for it; then the next is asked for."""
+        with self._reading:
+            feed = self._fed.pop(request)
+            item = feed.take(request)
+        if item is None:
+            return
+        if feed is self._stats:
+            event, argument = "stats", item
+        else:
+            argument = Event(*item)
+            event = argument.name
+        coroutines = call_each(event, self._calls[event], argument)
+        if coroutines:
+            self._finish_each(event, coroutines, lambda: self._ask_again(feed, request))
+        else:
+            self._ask_again(feed, request)
+
+    def _ask_again(self, feed: Feed, request: int) -> None:
+        with self._reading:
+            self._wait_for(feed, feed.ask(request))
+
+    def _tell_stopped(self) -> None:
+        """The last call, after which no function is kept."""
+        calls = self._calls["stopped"]
+        self._calls.clear()
+        coroutines = call_each("stopped", calls, Event("stopped", {}))
+        if coroutines:
+            self._finish_each("stopped", coroutines, lambda: None)
+
+    def _keep(self, remote: BaseRemote) -> None:
+        self._kept.add(remote)
+
+    def _let_go(self, remote: BaseRemote) -> None:
+        self._kept.discard(remote)
+
+
+class BaseDiscovery:
+    """What can be asked of a discovery without waiting."""
+
+    def __init__(self, node: BaseNode[Any], subject: str | bytes) -> None:
+        self._node: BaseNode[Any] = node
+        self._subject = subject
+
+    @property
+    def subject(self) -> str:
+        """The phrase, or a raw topic as 64 hexadecimal digits."""
+        return self._subject if isinstance(self._subject, str) else self._subject.hex()
+
+    def stop(self) -> None:
+        """Withdraws the announcement, and looks no more. Open remotes live on."""
+        if isinstance(self._subject, str):
+            self._node.stop_discover(self._subject)
+        else:
+            self._node.stop_discover_topic(self._subject)
 
 
 def check_topic(topic: bytes) -> None:
     if not isinstance(topic, bytes) or len(topic) != 32:
         raise InvalidError("a topic is 32 bytes; for a phrase use discover")
-

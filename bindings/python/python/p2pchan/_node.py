@@ -2,13 +2,20 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Self
-from weakref import WeakValueDictionary, ref
+from weakref import ref
 
-from ._base import ENDED, FAILED, READABLE, REMOTE, WRITABLE, BaseNode, check_topic
+from ._base import FAILED, BaseNode, check_topic
+from ._calls import log_raised
 from ._errors import ClosedError, InvalidError, RefusedError
+from ._events import Event
+from ._native import NativeRemote
 from ._remote import Remote, wake
+from ._waiting import Discovery, Stream
+
+# Coroutines of functions that were given to `on` and have not ended: more than a program has in mind.
+CALLS = 4096
 
 
 class Node(BaseNode[Remote]):
@@ -37,10 +44,10 @@ class Node(BaseNode[Remote]):
         super().__init__({**(settings or {}), **more}, settings_file)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd = -1
-        self._remotes: WeakValueDictionary[int, Remote] = WeakValueDictionary()
         self._takers: list[asyncio.Future[None]] = []
         self._requests: dict[int, asyncio.Future[Remote | None]] = {}
         self._stopping: list[asyncio.Future[None]] = []
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> Self:
         """Opens what the settings name, and nothing else.
@@ -58,7 +65,8 @@ class Node(BaseNode[Remote]):
             self._native.stop()
             self._finish()
             raise
-        self._most_waiting = self._native.most_waiting()
+        self._running = True
+        self._feed()
         return self
 
     async def stop(self) -> None:
@@ -88,14 +96,18 @@ class Node(BaseNode[Remote]):
         return self
 
     async def __anext__(self) -> Remote:
+        if self._calls["remote"]:
+            raise InvalidError('the remotes of this node go to on("remote"); remove those functions first')
         while not self._incoming:
             if self._ended:
                 raise StopAsyncIteration
             waiter = self._waiter()
             self._takers.append(waiter)
+            self._takers_now += 1
             try:
                 await waiter
             finally:
+                self._takers_now -= 1
                 if waiter in self._takers:
                     self._takers.remove(waiter)
         return self._incoming.popleft()
@@ -139,16 +151,31 @@ class Node(BaseNode[Remote]):
         goes on all the same.
         """
         await self._answer(self._native.update({**(settings or {}), **more}))
-        self._most_waiting = self._native.most_waiting()
 
     async def reload(self) -> None:
         """Reads the settings file again. What the program has set stays above it."""
         await self._answer(self._native.reload())
-        self._most_waiting = self._native.most_waiting()
 
-    def remotes(self) -> list[Remote]:
-        """The remotes that are open and that somebody keeps."""
-        return [remote for remote in self._remotes.values() if not remote._native.ended]
+    def events(self) -> Stream[Event]:
+        """What is open, and then what happens, until the node has stopped; docs/status.md lists it::
+
+            async for event in node.events():
+                print(event.name, event.detail)
+
+        Each call gives a stream of its own, which ends when it is forgotten. Of events that are not
+        taken in time the newest 1,024 are kept; `missed` says how many were not.
+        """
+        self._check_loop()
+        return Stream(self, self._native.events(), lambda item: Event(*item))
+
+    def stats(self) -> Stream[dict[str, Any]]:
+        """The counters of docs/status.md: first all, then those that have changed.
+
+        One item at most in `stats.interval` (1 s), and none while nothing changes. Nothing is counted
+        up unless somebody waits for the next item.
+        """
+        self._check_loop()
+        return Stream(self, self._native.stats(), dict)
 
     def __repr__(self) -> str:
         state = "not started" if self._loop is None else "stopped" if self._ended else self.id[:8]
@@ -160,7 +187,8 @@ class Node(BaseNode[Remote]):
     def _check_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             raise InvalidError("the node was not started; start it first")
-        if asyncio.get_running_loop() is not self._loop:
+        # Without a loop there is none of that name.
+        if asyncio._get_running_loop() is not self._loop:
             raise InvalidError("the node belongs to another event loop, the one that started it")
         return self._loop
 
@@ -174,32 +202,34 @@ class Node(BaseNode[Remote]):
 
     def _dispatch(self) -> None:
         """Does what there is to do, and wakes whoever waits for it."""
-        goes_on, events = self._native.dispatch()
-        for what, which, more in events:
-            if what == READABLE:
-                remote = self._remotes.get(which)
-                if remote is not None:
-                    remote._wake_readers()
-            elif what == WRITABLE:
-                remote = self._remotes.get(which)
-                if remote is not None:
-                    remote._wake_senders()
-            elif what == REMOTE:
-                self._open(Remote(which, self))
-            elif what == ENDED:
-                remote = self._remotes.get(which)
-                if remote is not None:
-                    remote._wake_all()
-            else:
-                self._answered(which, what, more)
-        self._refuse_beyond_limit()
+        goes_on = self._hear()
         if not goes_on:
             self._finish()
+            self._due.append(self._tell_stopped)
+        try:
+            self._make_calls()
+        finally:
+            self._refuse_beyond_limit()
 
-    def _open(self, remote: Remote) -> None:
-        self._remotes[remote._native.id] = remote
-        self._incoming.append(remote)
+    def _make_calls(self) -> None:
+        try:
+            while self._due:
+                self._due.popleft()()
+        finally:
+            if self._due:
+                # Ctrl-C, or a function that exits.
+                self._soon()
+
+    def _soon(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon(self._make_calls)
+
+    def _new_remote(self, native: NativeRemote) -> Remote:
         wake(self._takers)
+        return Remote(native, self)
+
+    def _heard_remote(self, remote: Remote, what: int) -> None:
+        remote._hear(what)
 
     def _answered(self, request: int, what: int, answer: Any) -> None:
         future = self._requests.pop(request, None)
@@ -212,6 +242,32 @@ class Node(BaseNode[Remote]):
         if remote is not None and remote in self._incoming:
             self._incoming.remove(remote)
         future.set_result(remote)
+
+    def _check_call(self, call: Callable[..., object]) -> None:
+        if self._loop is not None:
+            self._check_loop()
+
+    def _has_room(self) -> bool:
+        return len(self._tasks) < CALLS
+
+    def _finish_each(
+        self, event: str, coroutines: list[Coroutine[Any, Any, Any]], then: Callable[[], None]
+    ) -> None:
+        running = len(coroutines)
+
+        def ended(task: asyncio.Future[Any]) -> None:
+            nonlocal running
+            running -= 1
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log_raised(event, error)
+            if not running:
+                then()
+
+        for coroutine in coroutines:
+            task = asyncio.ensure_future(coroutine)
+            self._tasks.add(task)
+            task.add_done_callback(ended)
 
     def _finish(self) -> None:
         """Nothing else comes."""
@@ -238,34 +294,3 @@ class _Turn:
         node = self._node()
         if node is not None:
             node._dispatch()
-
-
-class Discovery:
-    """A subject that is being discovered; forgetting it changes nothing."""
-
-    def __init__(self, node: Node, subject: str | bytes, request: int) -> None:
-        """Made by the node."""
-        self._node = node
-        self._subject = subject
-        self._flushed = node._answer(request)
-        # Nobody has to wait for it: looking at an exception keeps it out of the log.
-        self._flushed.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-    @property
-    def subject(self) -> str:
-        """The phrase, or a raw topic as 64 hexadecimal digits."""
-        return self._subject if isinstance(self._subject, str) else self._subject.hex()
-
-    async def flushed(self) -> None:
-        """Returns when the announcement stands, so that others can find this node.
-
-        Raises ClosedError if the discovery or the node ends before.
-        """
-        await asyncio.shield(self._flushed)
-
-    def stop(self) -> None:
-        """Withdraws the announcement, and looks no more. Open remotes live on."""
-        if isinstance(self._subject, str):
-            self._node.stop_discover(self._subject)
-        else:
-            self._node.stop_discover_topic(self._subject)

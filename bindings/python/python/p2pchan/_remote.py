@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from ._base import BATCH, BaseRemote, Message
+from ._base import READABLE, WRITABLE
+from ._base_remote import BATCH, BaseRemote, Message
 from ._errors import ClosedError
 from ._native import NativeRemote
 
@@ -25,10 +26,12 @@ class Remote(BaseRemote):
     A remote that nobody reads stops its peer, as does one that is read slowly. What is cancelled
     loses nothing: a message was sent or not, and one that was not returned comes next time.
 
-    One that is forgotten ends: keep it as long as you want it.
+    One that is forgotten ends: keep it as long as you want it, or give it functions to call (`on`).
     """
 
-    __slots__ = ("_node", "_over", "_readers", "_room")
+    __slots__ = ("_over", "_readers", "_room")
+
+    _node: "Node"
 
     def __init__(self, native: NativeRemote, node: "Node") -> None:
         """Made by the node."""
@@ -96,7 +99,7 @@ class Remote(BaseRemote):
 
         Raises why not everything may have been read, such as TimeoutError.
         """
-        self._ready.clear()
+        self._discard()
         self._native.abandon()
         while not self._native.ended:
             await self._wait(self._over)
@@ -122,9 +125,14 @@ class Remote(BaseRemote):
         return bool(self._ready)
 
     async def _take(self, most: int) -> list[Message]:
-        while (batch := self._native.recv_many(most)) is None:
-            await self._wait(self._readers)
-        return batch
+        self._check_reader()
+        self._readers_now += 1
+        try:
+            while (batch := self._native.recv_many(most)) is None:
+                await self._wait(self._readers)
+            return batch
+        finally:
+            self._readers_now -= 1
 
     async def _room_again(self) -> None:
         self._native.await_room()
@@ -140,11 +148,15 @@ class Remote(BaseRemote):
             if waiter in waiters:
                 waiters.remove(waiter)
 
-    def _wake_readers(self) -> None:
-        wake(self._readers)
-
-    def _wake_senders(self) -> None:
-        wake(self._room)
+    def _hear(self, what: int) -> None:
+        if what == READABLE:
+            wake(self._readers)
+        elif what == WRITABLE:
+            wake(self._room)
+        else:
+            self._wake_all()
+        if self._callbacks is not None:
+            self._queue()
 
     def _wake_all(self) -> None:
         for waiters in (self._readers, self._room, self._over):

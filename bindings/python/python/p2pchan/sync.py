@@ -14,123 +14,24 @@ raises TimeoutError and nothing was sent or lost. Nodes and remotes may be used 
 those that wait does the work for all.
 """
 
+import inspect
+import math
 import os
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Self
 
-from ._base import BATCH, FAILED, REMOTE, RESULT, BaseNode, BaseRemote, Message, check_topic
+from ._base import FAILED, BaseNode, check_topic
+from ._calls import log
 from ._errors import ClosedError, InvalidError, RefusedError, TimeoutError
+from ._events import Event
 from ._native import NativeRemote
+from ._sync_remote import Remote
+from ._sync_waiting import Answer, Discovery, Stream
 
-__all__ = ["Discovery", "Node", "Remote"]
-
-
-class Remote(BaseRemote):
-    """As `p2pchan.Remote`; `for` gives its messages until the peer has ended."""
-
-    __slots__ = ("_node",)
-
-    def __init__(self, native: NativeRemote, node: "Node") -> None:
-        """Made by the node."""
-        super().__init__(native)
-        self._node = node
-
-    def send(self, message: Any, timeout: float | None = None) -> None:
-        """Sends a message; waits while the send buffer is full."""
-        if not self._native.try_send(message):
-            self._node._wait(lambda: self._native.try_send(message) or self._no_room(), timeout)
-
-    def send_many(self, messages: Sequence[Any], timeout: float | None = None) -> None:
-        """Sends messages in their order. If it raises, those before the one that failed were sent."""
-        place = 0
-
-        def sent() -> bool:
-            nonlocal place
-            place = self._native.try_send_many(messages, place)
-            return place >= len(messages) or self._no_room()
-
-        if not sent():
-            self._node._wait(sent, timeout)
-
-    def recv(self, timeout: float | None = None) -> Message:
-        """The next message. Raises ClosedError when the peer has ended and everything was read."""
-        for message in self._next(timeout):
-            return message
-        raise ClosedError("the peer has ended, and everything was read")
-
-    def recv_many(self, most: int = BATCH, timeout: float | None = None) -> list[Message]:
-        """All messages that are here, at least one and so many at most; none when the peer has ended."""
-        if most < 1:
-            raise ValueError(f"most is {most}; ask for one message at least")
-        with self._node._reading:
-            if self._ready:
-                return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
-        return self._take(most, timeout)
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Message:
-        for message in self._next(None):
-            return message
-        raise StopIteration
-
-    def end(self, timeout: float | None = None) -> None:
-        """Ends the channel, and waits until the peer has ended and read everything."""
-        self._native.abandon()
-        self._node._wait(lambda: self._native.ended, timeout)
-        self._native.check_end()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._native.abandon()
-            return
-        try:
-            self.end()
-        except ClosedError:
-            pass
-
-    def _next(self, timeout: float | None) -> list[Message]:
-        """The next message; none when the peer has ended."""
-        with self._node._reading:
-            if self._ready:
-                return [self._ready.popleft()]
-        batch = self._take(BATCH, timeout)
-        with self._node._reading:
-            self._ready.extend(batch)
-            return [self._ready.popleft()] if self._ready else []
-
-    def _no_room(self) -> bool:
-        """Lets the node tell when there is room again."""
-        self._native.await_room()
-        return False
-
-    def _take(self, most: int, timeout: float | None) -> list[Message]:
-        batches: list[list[Message]] = []
-
-        def taken() -> bool:
-            batch = self._native.recv_many(most)
-            if batch is not None:
-                batches.append(batch)
-            return batch is not None
-
-        self._node._wait(taken, timeout)
-        return batches[0]
-
-
-class _Answer:
-    """What a request waits for."""
-
-    def __init__(self) -> None:
-        self.done = False
-        self.remote: Remote | None = None
-        self.error: BaseException | None = None
+__all__ = ["Discovery", "Node", "Remote", "Stream"]
 
 
 class Node(BaseNode[Remote]):
@@ -147,11 +48,12 @@ class Node(BaseNode[Remote]):
         super().__init__({**(settings or {}), **more}, settings_file)
         self._started = False
         self._poll = select.poll()
-        self._requests: dict[int, _Answer] = {}
+        self._requests: dict[int, Answer] = {}
         # One thread at a time does the work; the others wait for what it brings.
         self._changed = threading.Condition()
         self._turning = False
-        self._reading = threading.Lock()
+        # One thread at a time calls the program's functions, without the lock.
+        self._calling = False
 
     def start(self) -> Self:
         """Opens what the settings name, and nothing else."""
@@ -161,12 +63,14 @@ class Node(BaseNode[Remote]):
         self._started = True
         self._poll.register(self._native.fileno(), select.POLLIN)
         try:
-            self._answered(self._ask(request), None)
+            self._answered_by(self._ask(request), None)
         except BaseException:
             self._native.stop()
             self._ended = True
             raise
-        self._most_waiting = self._native.most_waiting()
+        self._running = True
+        with self._reading:
+            self._feed()
         return self
 
     def stop(self) -> None:
@@ -196,49 +100,79 @@ class Node(BaseNode[Remote]):
         remotes: list[Remote] = []
 
         def came() -> bool:
-            if self._incoming:
+            if self._incoming and not remotes:
                 remotes.append(self._incoming.popleft())
             return bool(remotes) or self._ended
 
-        self._wait(came, timeout)
+        with self._changed:
+            if self._calls["remote"]:
+                raise InvalidError('the remotes of this node go to on("remote"); remove those functions first')
+            self._takers_now += 1
+        try:
+            self._wait(came, timeout)
+        finally:
+            with self._changed:
+                self._takers_now -= 1
         if not remotes:
             raise ClosedError("the node has stopped")
         return remotes[0]
 
-    def discover(self, subject: str, secret: str | None = None) -> "Discovery":
+    def discover(self, subject: str, secret: str | None = None) -> Discovery:
         """As `p2pchan.Node.discover`."""
         return Discovery(self, subject, self._native.discover(subject, secret))
 
-    def discover_topic(self, topic: bytes) -> "Discovery":
+    def discover_topic(self, topic: bytes) -> Discovery:
         """As `discover`, for 32 bytes that are as strong as a key."""
         check_topic(topic)
         return Discovery(self, topic, self._native.discover_topic(topic))
 
     def connect(self, address: str, timeout: float | None = None) -> Remote:
         """Dials an address now. After a timeout the remote that may come of it comes from the node."""
-        remote = self._answered(self._ask(self._native.connect(address)), timeout)
+        remote = self._answered_by(self._ask(self._native.connect(address)), timeout)
         if remote is None:
             raise RefusedError("this node has no place for another remote; end some")
         return remote
 
     def update(self, settings: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """Changes settings while the node runs; None returns to the default."""
-        self._answered(self._ask(self._native.update({**(settings or {}), **more})), None)
-        self._most_waiting = self._native.most_waiting()
+        self._answered_by(self._ask(self._native.update({**(settings or {}), **more})), None)
 
     def reload(self) -> None:
         """Reads the settings file again."""
-        self._answered(self._ask(self._native.reload()), None)
-        self._most_waiting = self._native.most_waiting()
+        self._answered_by(self._ask(self._native.reload()), None)
+
+    def run(self, timeout: float | None = None) -> bool:
+        """Calls the functions that were given to `on`, until the node has stopped or for so many
+        seconds; whether the node goes on. 0 calls what is due at this moment::
+
+            node.on("remote", lambda remote: remote.on("data", print))
+            while node.run(1):
+                print(len(node.remotes()), "remotes")
+
+        Every other call that waits does the same meanwhile. `stop` ends it, in a function or elsewhere.
+        """
+        try:
+            self._wait(lambda: self._ended, timeout)
+        except TimeoutError:
+            pass
+        return not self._ended
+
+    def events(self) -> Stream[Event]:
+        """As `p2pchan.Node.events`, for `for`."""
+        return Stream(self, self._native.events(), lambda item: Event(*item))
+
+    def stats(self) -> Stream[dict[str, Any]]:
+        """As `p2pchan.Node.stats`, for `for`."""
+        return Stream(self, self._native.stats(), dict)
 
     def __repr__(self) -> str:
         state = "not started" if not self._started else "stopped" if self._ended else self.id[:8]
         return f"<p2pchan.sync.Node {state}>"
 
-    def _ask(self, request: int) -> _Answer:
-        return self._requests.setdefault(request, _Answer())
+    def _ask(self, request: int) -> Answer:
+        return self._requests.setdefault(request, Answer())
 
-    def _answered(self, answer: _Answer, timeout: float | None) -> Remote | None:
+    def _answered_by(self, answer: Answer, timeout: float | None) -> Remote | None:
         self._wait(lambda: answer.done or self._ended, timeout)
         if answer.error is not None:
             raise answer.error
@@ -248,12 +182,21 @@ class Node(BaseNode[Remote]):
 
     def _wait(self, ready: Callable[[], bool], timeout: float | None) -> None:
         """Until it is ready, which is asked again whenever something has happened."""
+        if not self._started:
+            raise InvalidError("the node was not started; start it first")
         until = None if timeout is None else time.monotonic() + timeout
+        looked = False
         with self._changed:
-            while not ready():
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
+            while True:
+                self._make_calls()
+                self._refuse_beyond_limit()
+                if ready():
+                    return
+                left = None if until is None else max(0.0, until - time.monotonic())
+                # What is here already is seen even by those who do not want to wait.
+                if left == 0 and (looked or self._turning):
                     raise TimeoutError(f"nothing came within {timeout} s")
+                looked = True
                 if self._turning:
                     self._changed.wait(left)
                 else:
@@ -264,24 +207,45 @@ class Node(BaseNode[Remote]):
         self._turning = True
         self._changed.release()
         try:
-            self._poll.poll(None if left is None else max(1, int(left * 1000)))
+            self._poll.poll(None if left is None else math.ceil(left * 1000))
         finally:
             self._changed.acquire()
             self._turning = False
             self._changed.notify_all()
-        self._dispatch()
+        goes_on = self._hear()
+        if not goes_on and not self._ended:
+            self._ended = True
+            self._due.append(self._tell_stopped)
 
-    def _dispatch(self) -> None:
-        goes_on, events = self._native.dispatch()
-        for what, which, more in events:
-            if what == REMOTE:
-                self._incoming.append(Remote(which, self))
-            elif what in (RESULT, FAILED):
-                self._answer(which, what, more)
-        self._refuse_beyond_limit()
-        self._ended = self._ended or not goes_on
+    def _make_calls(self) -> None:
+        """Calls what there is to call, unless a thread does so already; the lock is free meanwhile."""
+        if self._calling:
+            return
+        self._calling = True
+        try:
+            while self._due:
+                call = self._due.popleft()
+                self._changed.release()
+                try:
+                    call()
+                finally:
+                    self._changed.acquire()
+        finally:
+            self._calling = False
 
-    def _answer(self, request: int, what: int, answer: Any) -> None:
+    def _soon(self) -> None:
+        # For a thread that waits; who begins to wait looks by itself.
+        if self._started and not self._ended:
+            self._native.wake()
+
+    def _new_remote(self, native: NativeRemote) -> Remote:
+        return Remote(native, self)
+
+    def _heard_remote(self, remote: Remote, what: int) -> None:
+        if remote._callbacks is not None:
+            remote._queue()
+
+    def _answered(self, request: int, what: int, answer: Any) -> None:
         asked = self._requests.pop(request, None)
         if asked is None:
             return
@@ -295,28 +259,14 @@ class Node(BaseNode[Remote]):
                 self._incoming.remove(remote)
                 return
 
+    def _check_call(self, call: Callable[..., object]) -> None:
+        if inspect.iscoroutinefunction(call):
+            raise InvalidError("there is no event loop to run a coroutine function; give a plain one, or use p2pchan.Node")
 
-class Discovery:
-    """A subject that is being discovered; forgetting it changes nothing."""
-
-    def __init__(self, node: Node, subject: str | bytes, request: int) -> None:
-        """Made by the node."""
-        self._node = node
-        self._subject = subject
-        self._flushed = node._ask(request)
-
-    @property
-    def subject(self) -> str:
-        """The phrase, or a raw topic as 64 hexadecimal digits."""
-        return self._subject if isinstance(self._subject, str) else self._subject.hex()
-
-    def flushed(self, timeout: float | None = None) -> None:
-        """Returns when the announcement stands, so that others can find this node."""
-        self._node._answered(self._flushed, timeout)
-
-    def stop(self) -> None:
-        """Withdraws the announcement, and looks no more. Open remotes live on."""
-        if isinstance(self._subject, str):
-            self._node.stop_discover(self._subject)
-        else:
-            self._node.stop_discover_topic(self._subject)
+    def _finish_each(
+        self, event: str, coroutines: list[Coroutine[Any, Any, Any]], then: Callable[[], None]
+    ) -> None:
+        for coroutine in coroutines:
+            coroutine.close()
+            log.error("a function that was given to on(%r) returned a coroutine, which nobody runs", event)
+        then()
