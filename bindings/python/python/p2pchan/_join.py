@@ -286,7 +286,6 @@ class Room:
     def take_remotes(self) -> None:
         """Reads every remote that opens, until the node has stopped."""
         for remote in self._node:
-            self._tell(f"remote {remote.peer[:8]} is open at {remote.address}")
             with self._changed:
                 self._open.append(remote)
                 self._readers[remote] = start(self._read, remote)
@@ -302,6 +301,7 @@ class Room:
     def _read(self, remote: sync.Remote) -> None:
         """Prints what a remote says."""
         name, why, lost = remote.peer[:8], "the peer has ended", 0
+        self._tell(f"remote {name} is open at {remote.address}")
         try:
             while batch := remote.recv_many():
                 self._output.write(*(f"{name}: {line(message)}" for message in batch))
