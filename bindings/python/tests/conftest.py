@@ -37,6 +37,15 @@ def listening(**settings: Any) -> p2pchan.Node:
     return p2pchan.Node({"listen": "tcp://127.0.0.1:0"}, **settings)
 
 
+@contextmanager
+def network() -> Iterator[str]:
+    """A BitTorrent DHT on loopback that begins with one node: the address of that one."""
+    settings = {"bootstrap": "[]", "address": "127.0.0.1"}
+    with sync.Node(discovery={"bittorrent": settings}) as node:
+        sockets = node.status()["transport"]["sockets"]
+        yield next(it["address"].removeprefix("udp://") for it in sockets if it["used_by"] == "bittorrent")
+
+
 class Pair:
     """Two nodes and the remotes between them: `async with Pair() as (here, there)`."""
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import p2pchan
 import pytest
-from conftest import DEADLINE, SUBJECT
+from conftest import DEADLINE, SUBJECT, network
 from p2pchan import sync
 from processes import JOIN, Process, command_line
 
@@ -177,9 +177,8 @@ def test_it_opens_what_it_tells_and_the_phrase_is_not_told() -> None:
 
 def test_it_talks_with_the_command_line_through_a_dht() -> None:
     program = command_line()
-    with Process(program, "testnet") as network:
-        bootstrap = ["--bootstrap", network.output.next() or ""]
-        common = [SUBJECT, "--listen", "127.0.0.1:0", *bootstrap, "--until", "1"]
+    with network() as entrance:
+        common = [SUBJECT, "--listen", "127.0.0.1:0", "--bootstrap", entrance, "--until", "1"]
         with Process(program, "join", *common) as theirs, Process(*JOIN, *common) as ours:
             name = theirs.errors.until("this node is").rpartition(" ")[2][:8]
             theirs.say("from the command line")

@@ -1,9 +1,10 @@
 //! The main job of p2pchan, shown without any network: `make demo`.
 //!
-//! Starts a BitTorrent DHT on loopback and three processes that know only a phrase and that network's
-//! address, two of this command line and one in C; sees them find each other there, and has each talk
-//! with the others. Prints what was opened, what was found, where, and how long each step took. Ends
-//! by itself, with exit code 0 if all of that happened; its processes end with it, however it ends.
+//! Starts a BitTorrent DHT on loopback and four processes that know only a phrase and that network's
+//! address: two of this command line, one in C, and one in Python, which `P2PCHAN_PYTHON` names; without
+//! it they are three. Sees them find each other there, and has each talk with the others. Prints what was
+//! opened, what was found, where, and how long each step took. Ends by itself, with exit code 0 if all of
+//! that happened; its processes end with it, however it ends.
 
 mod process;
 
@@ -16,9 +17,9 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::{process::Command, signal, time::timeout};
+use tokio::{process::Command, signal, task::JoinSet, time::timeout};
 
-use crate::process::{Process, chat_in_c, command_line};
+use crate::process::{Process, chat, command_line};
 
 const PHRASE: &str = "programs that share a phrase";
 /// Far more than it takes: seconds, most of them in the DHT.
@@ -26,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Messages that each side sends.
 const MESSAGES: usize = 1000;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -56,35 +57,46 @@ async fn demonstrate() -> Outcome<()> {
     let entrance = entrance.ok_or("the network told no address")?;
     clock.step(&format!("a BitTorrent DHT runs on this machine; it is entered at {entrance}"));
 
-    let (mut ann, mut ben) = (join("Ann", &program, &entrance)?, join("Ben", &program, &entrance)?);
+    let python = env::var("P2PCHAN_PYTHON").ok().filter(|python| !python.is_empty());
+    let others = if python.is_some() { 3 } else { 2 };
+    let person = |name| join(name, &program, &entrance, others);
+    let mut people = vec![person("Ann")?, person("Ben")?];
     clock.step(&format!("two processes, Ann and Ben, know that address and {PHRASE:?}"));
-    for person in [&mut ann, &mut ben] {
+    for person in &mut people {
         tell_opened(person).await?;
     }
     clock.step("both are up");
-    for person in [&mut ann, &mut ben] {
+    for person in &mut people {
         tell_found(person).await?;
     }
     clock.step("they found each other, and proved to each other that they know the phrase");
 
-    let chat = compile(&folder).await?;
-    let mut cyd = join_in_c("Cyd", &chat, &entrance)?;
+    let in_c = compile(&folder).await?;
+    join_chat(&mut people, "Cyd", &in_c, &[], &entrance)?;
     clock.step("a C compiler has made examples/c/chat.c a program; as Cyd it knows the same");
-    for person in [&mut ann, &mut ben, &mut cyd] {
-        tell_found(person).await?;
-    }
-    tell_found(&mut cyd).await?;
+    tell_newcomer(&mut people).await?;
     clock.step("it found the others, and they know it");
 
-    say_hello(&mut ann, &mut ben, &mut cyd).await?;
-    say_hello(&mut ben, &mut ann, &mut cyd).await?;
-    say_hello(&mut cyd, &mut ann, &mut ben).await?;
-    clock.step("they said hello, each to both others");
+    if let Some(python) = python {
+        let script = repository().join("examples/python/chat.py");
+        let script = script.to_str().ok_or("the path of the repository is not UTF-8")?;
+        join_chat(&mut people, "Dan", Path::new(&python), &[script], &entrance)?;
+        clock.step("as Dan, Python runs examples/python/chat.py");
+        tell_newcomer(&mut people).await?;
+        clock.step("it found the others, and they know it");
+    } else {
+        println!("SKIPPED: nobody talks in Python; P2PCHAN_PYTHON names none");
+    }
 
-    tokio::try_join!(ann.count(MESSAGES, 2), ben.count(MESSAGES, 2), cyd.count(MESSAGES, 2))?;
-    clock.step(&format!("each heard {MESSAGES} messages of both others: all, in order, once"));
+    for speaker in 0..people.len() {
+        say_hello(&mut people, speaker).await?;
+    }
+    clock.step("they said hello, each to all others");
 
-    for mut person in [ann, ben, cyd] {
+    let people = count(people).await?;
+    clock.step(&format!("each heard {MESSAGES} messages of all others: all, in order, once"));
+
+    for mut person in people {
         person.hang_up();
         let ended = person.end().await?;
         if !ended.success() {
@@ -103,9 +115,13 @@ fn folder() -> Outcome<PathBuf> {
         .ok_or_else(|| "p2pchan is not built; use `make demo`".into())
 }
 
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// The chat in C, as anybody would compile it, with the library that cargo has built.
 async fn compile(folder: &Path) -> Outcome<PathBuf> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let sources = repository();
     let (libraries, chat) = (folder.join("deps"), folder.join("chat-in-c"));
     let mut command = Command::new("cc");
     command.arg(sources.join("examples/c/chat.c")).arg("-o").arg(&chat);
@@ -116,18 +132,27 @@ async fn compile(folder: &Path) -> Outcome<PathBuf> {
     if status.success() { Ok(chat) } else { Err(format!("cc: {status}").into()) }
 }
 
-/// With the command line, which reads its input once it has a remote to both others.
-fn join(name: &'static str, program: &Path, entrance: &str) -> Outcome<Process> {
+/// With the command line, which reads its input once it has a remote to all others.
+fn join(name: &'static str, program: &Path, entrance: &str, others: usize) -> Outcome<Process> {
     let options = ["join", PHRASE, "--lan=off", "--bootstrap", entrance, "--listen", "127.0.0.1:0"];
-    let options = [&options[..], &["--until", "2", "--json", "--verbose"]].concat();
+    let others = others.to_string();
+    let options = [&options[..], &["--until", &others, "--json", "--verbose"]].concat();
     Process::start(program, name, &options, command_line)
 }
 
-fn join_in_c(name: &'static str, chat: &Path, entrance: &str) -> Outcome<Process> {
+/// With a chat of the examples, which take the same arguments and print the same lines.
+fn join_chat(
+    people: &mut Vec<Process>,
+    name: &'static str,
+    program: &Path,
+    first: &[&str],
+    entrance: &str,
+) -> Outcome<()> {
     let bootstrap = format!("discovery.bittorrent.bootstrap={entrance}");
     let address = "discovery.bittorrent.address=127.0.0.1";
-    let settings = [PHRASE, "listen=127.0.0.1:0", &bootstrap, address];
-    Process::start(chat, name, &settings, chat_in_c)
+    let arguments = [first, &[PHRASE, "listen=127.0.0.1:0", &bootstrap, address]].concat();
+    people.push(Process::start(program, name, &arguments, chat)?);
+    Ok(())
 }
 
 async fn tell_opened(person: &mut Process) -> Outcome<()> {
@@ -152,11 +177,42 @@ async fn tell_found(person: &mut Process) -> Outcome<()> {
     Ok(())
 }
 
-async fn say_hello(who: &mut Process, one: &mut Process, other: &mut Process) -> Outcome<()> {
-    let line = format!("Hello, {} and {}!", one.name, other.name);
-    who.say(&line).await?;
-    one.hears(&line).await?;
-    other.hears(&line).await
+/// Waits until the last of them has a remote to each of the others.
+async fn tell_newcomer(people: &mut [Process]) -> Outcome<()> {
+    let Some((newcomer, others)) = people.split_last_mut() else { return Ok(()) };
+    for person in others {
+        tell_found(person).await?;
+        tell_found(newcomer).await?;
+    }
+    Ok(())
+}
+
+async fn say_hello(people: &mut [Process], speaker: usize) -> Outcome<()> {
+    let names: Vec<_> = people.iter().map(|person| person.name).collect();
+    let others: Vec<_> = names.iter().filter(|name| **name != names[speaker]).copied().collect();
+    let line = format!("Hello, {}!", others.join(" and "));
+    people[speaker].say(&line).await?;
+    for person in people.iter_mut().filter(|person| person.name != names[speaker]) {
+        person.hears(&line).await?;
+    }
+    Ok(())
+}
+
+/// All say their numbers and hear those of the others, at the same time.
+async fn count(people: Vec<Process>) -> Outcome<Vec<Process>> {
+    let others = people.len() - 1;
+    let mut counting = JoinSet::new();
+    for mut person in people {
+        counting.spawn(async move {
+            person.count(MESSAGES, others).await?;
+            Outcome::Ok(person)
+        });
+    }
+    let mut counted = Vec::new();
+    while let Some(person) = counting.join_next().await {
+        counted.push(person??);
+    }
+    Ok(counted)
 }
 
 /// A member of `event`, such as its address.
