@@ -109,8 +109,8 @@ clean: ## Removes what was built
 
 ## Checks, in the order of `make test`: what fails fast comes first
 
-.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest python rules sanitize races interop linkage symbols size msrv
-test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest python rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
+.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest python scenarios rules sanitize races interop linkage symbols size msrv
+test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest python scenarios rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
 	@printf '\n=== all checks passed: %s\n' '$^'
 
 tree: ## Checks that the repository stands on its own
@@ -200,6 +200,10 @@ races: ## Runs the programs in C under ThreadSanitizer; needs nightly Rust
 python: ## Runs the tests of the Python interface, with each Python from 3.11 on that is found
 	$(call heading,'the Python interface')
 	bindings/python/check < /dev/null
+
+scenarios: ## Plays what every language does, each with each, in processes of their own
+	$(call heading,'behaviours that all languages share')
+	tests/scenarios/run < /dev/null
 
 interop: ## Runs the tests against other implementations
 	$(call heading,'other implementations')
