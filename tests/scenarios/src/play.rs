@@ -43,7 +43,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn report(&self, scenario: &Scenario, a: &Language, b: &Language) -> String {
-        let (step, why) = (shortened(&self.step), &self.why);
+        let [step, why] = [&self.step, &self.why].map(|it| shortened(it));
         let mut report = format!("  FAILED: {}\n    step: {step}\n    {why}\n", scenario.name);
         for (language, said) in [a, b].into_iter().zip(&self.said) {
             let _ = writeln!(report, "    {} was told (>) and answered (<):", language.name);
