@@ -26,7 +26,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import sync
-from ._base import Message
+from ._base_remote import Message
 from ._errors import Error, InvalidError, SettingsError, TimeoutError, TooBigError
 
 if TYPE_CHECKING:
