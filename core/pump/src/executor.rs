@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use crate::bell::Bell;
+use crate::bell::{Bell, Clapper};
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -108,17 +108,20 @@ impl Pump {
         }
         state.ready.push_back(task);
         if state.ready.len() == 1 {
-            self.ring(&mut state);
+            self.alert(state);
         }
     }
 
-    fn ring(&self, state: &mut State) {
-        if state.waiting > 0 {
+    /// Wakes whoever turns the pump. Not before the lock is free: who is woken goes on at once, often on
+    /// this core, and wants it.
+    fn alert(&self, mut state: MutexGuard<'_, State>) {
+        let waiting = state.waiting > 0;
+        let clapper = state.bell.as_mut().and_then(Bell::lift);
+        drop(state);
+        if waiting {
             self.changed.notify_all();
         }
-        if let Some(bell) = &mut state.bell {
-            bell.ring();
-        }
+        clapper.into_iter().for_each(Clapper::ring);
     }
 
     /// Waits until something is ready, at most until then (for ever without a time), and runs what is
@@ -171,11 +174,11 @@ impl Pump {
         if state.ready.is_empty() && !state.ended {
             state.bell.as_mut().into_iter().for_each(Bell::silence);
         }
-        if state.waiting > 0 {
+        let (quiet, ended, waiting) = (state.quiet.take(), state.ended, state.waiting > 0);
+        drop(state);
+        if waiting {
             self.changed.notify_all();
         }
-        let (quiet, ended) = (state.quiet.take(), state.ended);
-        drop(state);
         quiet.into_iter().for_each(Waker::wake);
         if ended { Turn::Ended } else { Turn::Ran }
     }
@@ -242,8 +245,7 @@ impl Pump {
         state.ended = true;
         let (tasks, ready) = (mem::take(&mut state.tasks), mem::take(&mut state.ready));
         let alone = state.alone.take();
-        self.ring(&mut state);
-        drop(state);
+        self.alert(state);
         drop(alone);
         // The one that is running is dropped by whoever runs it.
         for task in tasks.into_values().chain(ready) {
@@ -262,7 +264,7 @@ impl Pump {
         if state.bell.is_none() {
             let mut bell = Bell::new()?;
             if !state.ready.is_empty() || state.ended {
-                bell.ring();
+                bell.lift().into_iter().for_each(Clapper::ring);
             }
             state.bell = Some(bell);
         }

@@ -226,7 +226,10 @@ impl Hub {
         while let Some(message) = self.next(&entry, &mut remote).await {
             messages.push(message);
             self.tell(id, &entry, &mut remote, &mut messages, batch);
-            pass().await;
+            // One that is paused now waits in any case.
+            if !entry.paused.load(Ordering::Relaxed) {
+                pass().await;
+            }
         }
         // A paused remote holds back its end too, as a socket does that nobody reads.
         self.resumed(&entry).await;
