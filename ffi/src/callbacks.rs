@@ -11,7 +11,7 @@ use std::{
 };
 
 use p2pchan::{Error, ErrorKind, Kind, Message, Newcomer, Reason, Sender};
-use p2pchan_pump::{Program, RemoteId};
+use p2pchan_pump::{Answer, Program, RemoteId};
 
 use crate::{
     node::p2pchan_node,
@@ -273,8 +273,8 @@ impl Program for Calls {
         self.callbacks.on_event.is_some()
     }
 
-    fn refuses(&self, newcomer: &Newcomer) -> bool {
-        let Some(on_newcomer) = self.callbacks.on_newcomer else { return false };
+    fn newcomer(&self, newcomer: &Newcomer, answer: Answer) {
+        let Some(on_newcomer) = self.callbacks.on_newcomer else { return answer.give(false) };
         let address = c_string(&newcomer.address.to_string());
         let subject = c_string(&newcomer.subject);
         let newcomer = p2pchan_newcomer {
@@ -285,7 +285,7 @@ impl Program for Calls {
         };
         let (userdata, node) = (self.callbacks.userdata, self.node());
         // SAFETY: the program's function; what it is lent lives until it returns.
-        inside(|| unsafe { on_newcomer(userdata, node, &raw const newcomer) }) != 0
+        answer.give(inside(|| unsafe { on_newcomer(userdata, node, &raw const newcomer) }) != 0);
     }
 
     fn event(&self, name: &str, json: &str) {

@@ -10,19 +10,14 @@ use std::{
 };
 
 use p2pchan::Topic;
-use p2pchan_pump::{Finder, Verb};
+use p2pchan_pump::{Finder, Verb, check_name};
 
 use crate::{
     callbacks::inside,
     node::p2pchan_node,
-    result::{c_string, call, invalid, p2pchan_result, to_error},
+    result::{c_string, call, p2pchan_result, to_error},
     text::{optional_text, sized, text},
 };
-
-/// Services that one node may have: no program needs more, and each asks for every subject.
-pub(crate) const MOST: usize = 16;
-/// The longest name, in bytes.
-const NAME: usize = 64;
 
 /// What a discovery service may know of a subject. It is lent, for the length of the call.
 #[repr(C)]
@@ -188,10 +183,7 @@ pub unsafe extern "C" fn p2pchan_node_add_discovery(
         // SAFETY: the rules of the header.
         let (shared, name) =
             unsafe { (p2pchan_node::shared(node)?, text(service.discovery.name, "name")?) };
-        if !(1..=NAME).contains(&name.len()) {
-            let length = name.len();
-            return Err(invalid(format!("name has {length} bytes; give it 1 to {NAME}")));
-        }
+        check_name(name)?;
         let _ = service.name.set(name.into());
         let _ = service.node.set(Arc::downgrade(&shared));
         shared.add_service(Arc::new(service))

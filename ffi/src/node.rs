@@ -8,11 +8,13 @@ use std::{
 };
 
 use p2pchan::{Builder, Error, ErrorKind, Node, Remote};
-use p2pchan_pump::{self as pump, Hub, Turn, closed, forget_recent, forked_error, generation};
+use p2pchan_pump::{
+    self as pump, Hub, SERVICES, Turn, closed, forget_recent, forked_error, generation,
+};
 
 use crate::{
     callbacks::{Calls, outside_callbacks, p2pchan_callbacks},
-    discovery::{MOST, Service},
+    discovery::Service,
     fork,
     remote::{p2pchan_peer_id, timeout},
     result::{answer, call, invalid, p2pchan_result},
@@ -146,8 +148,8 @@ impl p2pchan_node {
         if self.started.get().is_some() || life.stopped {
             return Err(invalid("discovery services are added before p2pchan_node_start"));
         }
-        if life.services.len() >= MOST {
-            let message = format!("{MOST} discovery services are added already");
+        if life.services.len() >= SERVICES {
+            let message = format!("{SERVICES} discovery services are added already");
             return Err(Error::new(ErrorKind::Refused, message));
         }
         life.services.push(service);

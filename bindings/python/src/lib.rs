@@ -15,6 +15,7 @@
 //!
 //! # Layout, in reading order
 //! - `node`, `remote`: the two classes. `mailbox`: what the pump tells, until Python takes it.
+//! - `service`: discovery services of the program, and newcomers.
 //! - `stream`: events and statistics, one item when Python asks for it.
 //! - `value`: messages from and to Python objects. `error`: exceptions.
 //! - `runtime`: threads, and forks.
@@ -24,6 +25,7 @@ mod mailbox;
 mod node;
 mod remote;
 mod runtime;
+mod service;
 mod stream;
 mod value;
 
@@ -32,6 +34,7 @@ mod value;
 mod native {
     #[pymodule_export]
     use crate::{
-        error::codes, node::NativeNode, remote::NativeRemote, runtime::forked, stream::NativeStream,
+        error::codes, node::NativeNode, remote::NativeRemote, runtime::forked,
+        service::NativeNewcomer, stream::NativeStream,
     };
 }

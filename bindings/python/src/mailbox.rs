@@ -6,8 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
-use p2pchan::{Error, Message, Newcomer, Reason, Sender};
-use p2pchan_pump::{Entry, Hub, Program, RemoteId, closed};
+use p2pchan::{Error, Message, Newcomer, Reason, Sender, Topic};
+use p2pchan_pump::{Answer, Entry, Hub, Program, RemoteId, Verb, closed};
 
 /// Messages that a remote takes from its connection at once: enough that waking Python for them costs
 /// nothing beside them.
@@ -20,6 +20,19 @@ pub(crate) enum Told {
     Writable(RemoteId),
     Ended(RemoteId),
     Result(u64, Result<Option<RemoteId>, Error>),
+    Newcomer(Newcomer, Answer),
+    Asked(Asked),
+    Cancelled(u64),
+}
+
+/// What a discovery service of the program is asked for.
+pub(crate) struct Asked {
+    pub(crate) request: u64,
+    /// Which of the services.
+    pub(crate) place: usize,
+    pub(crate) verb: Verb,
+    pub(crate) topic: Topic,
+    pub(crate) find_key: [u8; 32],
 }
 
 /// A remote as Python has it.
@@ -123,7 +136,7 @@ impl Mailbox {
         mem::take(&mut *lock(&self.told))
     }
 
-    fn tell(&self, told: Told) {
+    pub(crate) fn tell(&self, told: Told) {
         lock(&self.told).push(told);
     }
 
@@ -180,7 +193,7 @@ impl Program for Mailbox {
         false
     }
 
-    fn refuses(&self, _: &Newcomer) -> bool {
-        false
+    fn newcomer(&self, newcomer: &Newcomer, answer: Answer) {
+        self.tell(Told::Newcomer(newcomer.clone(), answer));
     }
 }

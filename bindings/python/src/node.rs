@@ -10,7 +10,9 @@ use std::{
 use p2pchan::{
     Address, Builder, Discovery, Error, ErrorKind, Node, Remote, Target, settings_from_json,
 };
-use p2pchan_pump::{Hub, Turn, closed, forked_error, generation};
+use p2pchan_pump::{
+    self as pump, Hub, SERVICES, Turn, Verb, check_name, closed, forked_error, generation,
+};
 use pyo3::{
     intern,
     prelude::*,
@@ -23,6 +25,7 @@ use crate::{
     mailbox::{Mailbox, Told},
     remote::NativeRemote,
     runtime::Runtime,
+    service::{NativeNewcomer, Service, kind, particulars, verb},
     stream::{NativeStream, Source},
     value::{as_dict, to_json},
 };
@@ -34,6 +37,8 @@ pub(crate) struct Shared {
     mailbox: Arc<Mailbox>,
     /// Until it is started.
     builder: Mutex<Option<Builder>>,
+    /// How many discovery services of the program it has.
+    services: Mutex<usize>,
     runtime: OnceLock<Arc<Runtime>>,
     node: OnceLock<Node>,
 }
@@ -105,6 +110,25 @@ impl NativeNode {
         Ok(number)
     }
 
+    fn add_service(&self, name: String, verbs: Vec<Verb>) -> Result<usize, Error> {
+        let shared = self.live()?;
+        check_name(&name)?;
+        let mut builder = shared.builder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut services = shared.services.lock().unwrap_or_else(PoisonError::into_inner);
+        if *services >= SERVICES {
+            let message = format!("{SERVICES} discovery services are added already");
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        let Some(before) = builder.take() else {
+            return Err(invalid("discovery services are added before the node is started"));
+        };
+        let place = *services;
+        let finder = Arc::new(Service { name, place, verbs, mailbox: shared.mailbox.clone() });
+        *builder = Some(before.discovery(pump::Service { hub: shared.hub.clone(), finder }));
+        *services += 1;
+        Ok(place)
+    }
+
     /// A request that ends when the first announcement stands.
     fn flushed(&self, discovery: Discovery) -> Result<u64, Error> {
         self.request(async move { discovery.flushed().await.map(|()| None) })
@@ -125,6 +149,14 @@ impl NativeNode {
                 let remote = remote.map(|id| number(py, id.0)).transpose()?;
                 (RESULT, number(py, request)?, remote.unwrap_or(nothing))
             }
+            Told::Newcomer(newcomer, answer) => {
+                let newcomer = Py::new(py, NativeNewcomer::new(newcomer, answer))?;
+                (NEWCOMER, newcomer.into_any(), nothing)
+            }
+            Told::Asked(asked) => {
+                (ASKED, number(py, asked.request)?, particulars(py, &asked)?.unbind())
+            }
+            Told::Cancelled(request) => (CANCELLED, number(py, request)?, nothing),
             Told::Result(request, Err(error)) => {
                 (FAILED, number(py, request)?, object(py, &error)?.unbind())
             }
@@ -150,14 +182,21 @@ const ENDED: u8 = 3;
 const RESULT: u8 = 4;
 /// A request failed: its number and an exception.
 const FAILED: u8 = 5;
+/// Somebody would get a remote: the newcomer.
+const NEWCOMER: u8 = 6;
+/// A discovery service is asked: the number of the request, and its particulars.
+const ASKED: u8 = 7;
+/// Nobody waits for the answer of a discovery service any more: the number of the request.
+const CANCELLED: u8 = 8;
 
 #[pymethods]
 impl NativeNode {
-    /// Checks the settings; opens nothing.
+    /// Checks the settings; opens nothing. Of newcomers it is told if that is asked for.
     #[new]
     fn new(
         settings: &Bound<'_, PyDict>,
         settings_file: Option<std::path::PathBuf>,
+        newcomers: bool,
     ) -> PyResult<Self> {
         let py = settings.py();
         let mut builder = Node::builder().settings(changes(settings)?);
@@ -166,11 +205,16 @@ impl NativeNode {
         }
         builder.runtime_threads().map_err(|error| raise(py, &error))?;
         let (mailbox, hub) = Mailbox::with_hub();
+        if newcomers {
+            let hub = hub.clone();
+            builder = builder.refuse_later(move |newcomer| Box::pin(hub.refuses(newcomer)));
+        }
         Ok(Self(Arc::new(Shared {
             generation: generation(),
             hub,
             mailbox,
             builder: Mutex::new(Some(builder)),
+            services: Mutex::new(0),
             runtime: OnceLock::new(),
             node: OnceLock::new(),
         })))
@@ -300,6 +344,38 @@ impl NativeNode {
         let request =
             node.and_then(|node| self.request(async move { node.reload().await.map(|()| None) }));
         request.map_err(|error| raise(py, &error))
+    }
+
+    /// Adds a discovery service with these verbs; its place among them.
+    fn add_discovery_service(
+        &self,
+        py: Python<'_>,
+        name: String,
+        verbs: Vec<String>,
+    ) -> PyResult<usize> {
+        let verbs = verbs.into_iter().filter_map(|name| verb(&name)).collect();
+        self.add_service(name, verbs).map_err(|error| raise(py, &error))
+    }
+
+    /// A discovery service has found an address.
+    fn discovery_found(&self, py: Python<'_>, request: u64, address: &str) -> PyResult<()> {
+        let found =
+            address.parse().and_then(|address| self.live()?.hub.discovery_found(request, address));
+        found.map_err(|error| raise(py, &error))
+    }
+
+    /// A discovery service answers a request: with the code and the message of an error, or none.
+    fn discovery_done(
+        &self,
+        py: Python<'_>,
+        request: u64,
+        error: Option<(String, String)>,
+    ) -> PyResult<()> {
+        let result = error.map_or(Ok(()), |(code, message)| Err(Error::new(kind(&code), message)));
+        let shared = self.live().map_err(|error| raise(py, &error))?;
+        // It may have been given up meanwhile.
+        let _ = shared.hub.discovery_done(request, result);
+        Ok(())
     }
 
     /// What is open, and then what happens.

@@ -10,6 +10,23 @@ use tokio::sync::oneshot;
 
 use crate::hub::{Hub, closed};
 
+/// Services that one node may have: no program needs more, and each asks for every subject.
+pub const SERVICES: usize = 16;
+/// The longest name of a service, in bytes.
+const NAME: usize = 64;
+
+/// Whether a discovery service may have this name.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] if it is empty, or longer than 64 bytes.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    if (1..=NAME).contains(&name.len()) {
+        return Ok(());
+    }
+    let message = format!("name has {} bytes; give it 1 to {NAME}", name.len());
+    Err(Error::new(ErrorKind::Invalid, message))
+}
+
 /// What a program has that can find others. Its verbs are called as everything that is told: by
 /// whoever turns the pump, one thing at a time.
 pub trait Finder: Send + Sync + 'static {

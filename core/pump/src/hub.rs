@@ -47,8 +47,19 @@ pub trait Program: Send + Sync + 'static {
     fn event(&self, name: &str, json: &str);
     /// Whether anybody listens to events.
     fn wants_events(&self) -> bool;
-    /// Whether a newcomer gets no remote.
-    fn refuses(&self, newcomer: &Newcomer) -> bool;
+    /// Somebody has proved a subject and would get a remote: whether that is refused is answered now or
+    /// later.
+    fn newcomer(&self, newcomer: &Newcomer, answer: Answer);
+}
+
+/// Where a program says whether a newcomer gets no remote. One that is dropped refuses.
+pub struct Answer(oneshot::Sender<bool>);
+
+impl Answer {
+    /// Refuses, or lets in. Nothing if nobody waits for it any more, as time has run out.
+    pub fn give(self, refused: bool) {
+        let _ = self.0.send(refused);
+    }
 }
 
 /// What stands between one node and its program. Its tasks are: one that accepts remotes, two for
@@ -147,7 +158,7 @@ impl Hub {
         self.pump.spawn(async move {
             // It may have given up before its turn came.
             if !answer.is_closed() {
-                let _ = answer.send(hub.program.refuses(&newcomer));
+                hub.program.newcomer(&newcomer, Answer(answer));
             }
         });
         async { answered.await.unwrap_or(true) }

@@ -38,8 +38,8 @@ mod tests;
 
 pub use events::named;
 pub use executor::{Pump, Turn, said};
-pub use finder::{Finder, Service, Verb};
+pub use finder::{Finder, SERVICES, Service, Verb, check_name};
 pub use fork::{forked, forked_error, generation};
-pub use hub::{Entry, Hub, Program, Request, closed, forget_recent};
+pub use hub::{Answer, Entry, Hub, Program, Request, closed, forget_recent};
 pub use runtime::runtime;
 pub use slots::RemoteId;

@@ -11,7 +11,7 @@ use std::{
 use p2pchan::{Address, Error, ErrorKind, Message, Newcomer, Node, Reason, Remote, Sender};
 use tokio::{runtime::Runtime, sync::oneshot};
 
-use crate::{Hub, Program, RemoteId, Turn};
+use crate::{Answer, Hub, Program, RemoteId, Turn};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const TOPIC: [u8; 32] = [7; 32];
@@ -77,8 +77,8 @@ impl Program for Diary {
         false
     }
 
-    fn refuses(&self, _: &Newcomer) -> bool {
-        false
+    fn newcomer(&self, _: &Newcomer, answer: Answer) {
+        answer.give(false);
     }
 }
 

@@ -16,6 +16,7 @@ Nothing is opened, asked or written that the settings do not name; docs/settings
 """
 
 from ._base_remote import Message
+from ._discovery import DiscoveryService, Topic
 from ._errors import (
     AuthError,
     ClosedError,
@@ -33,6 +34,7 @@ from ._errors import (
     WouldBlockError,
 )
 from ._events import Event, EventName
+from ._newcomers import Newcomer
 from ._node import Node
 from ._remote import Remote
 from ._waiting import Discovery, Stream
@@ -41,6 +43,7 @@ __all__ = [
     "AuthError",
     "ClosedError",
     "Discovery",
+    "DiscoveryService",
     "Error",
     "Event",
     "EventName",
@@ -50,6 +53,7 @@ __all__ = [
     "InvalidError",
     "Message",
     "NetworkError",
+    "Newcomer",
     "Node",
     "ProtocolError",
     "RefusedError",
@@ -58,5 +62,6 @@ __all__ = [
     "Stream",
     "TimeoutError",
     "TooBigError",
+    "Topic",
     "WouldBlockError",
 ]

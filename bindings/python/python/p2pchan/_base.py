@@ -7,7 +7,7 @@ thread that waits.
 
 import os
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar, overload
@@ -16,11 +16,13 @@ from weakref import WeakValueDictionary
 from . import _native
 from ._base_remote import BaseRemote
 from ._calls import Calls, Off, call_each, check
+from ._discovery import Named, Services
 from ._errors import InvalidError
 from ._events import NODE_EVENTS, Event, EventName, Feed
+from ._newcomers import Greeter, Refuse
 
 # What the first member of an event says; see the native module.
-REMOTE, READABLE, WRITABLE, ENDED, RESULT, FAILED = range(6)
+REMOTE, READABLE, WRITABLE, ENDED, RESULT, FAILED, NEWCOMER, ASKED, CANCELLED = range(9)
 
 os.register_at_fork(after_in_child=_native.forked)
 
@@ -30,22 +32,29 @@ AnyRemote = TypeVar("AnyRemote", bound=BaseRemote)
 class BaseNode(Generic[AnyRemote]):
     """What can be asked of a node without waiting."""
 
-    def __init__(self, settings: dict[str, Any], file: str | os.PathLike[str] | None) -> None:
-        self._native = _native.NativeNode(settings, file)
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        file: str | os.PathLike[str] | None,
+        refuse: Refuse | None,
+    ) -> None:
+        self._greeter = Greeter(refuse)
+        self._native = _native.NativeNode(settings, file, refuse is not None)
+        self._services = Services(self._native)
         self._running = False
         self._ended = False
         # What the native part has told, so that nothing is lost if Ctrl-C comes while it is gone through.
         self._told: deque[tuple[int, Any, Any]] = deque()
         self._incoming: deque[AnyRemote] = deque()
         self._remote_came = False
-        self._offering = False
         # Who waits for a remote at this moment.
         self._takers_now = 0
         self._remotes: WeakValueDictionary[int, AnyRemote] = WeakValueDictionary()
         # Those that have functions to call.
         self._kept: set[BaseRemote] = set()
         self._calls = Calls()
-        self._due: deque[Callable[[], None]] = deque()
+        # In order, each once: so there are as many as there are remotes and streams, and some.
+        self._due: OrderedDict[Callable[[], None], None] = OrderedDict()
         # Whoever moves messages between a remote's readers and its functions.
         self._reading = threading.Lock()
         self._events = Feed(self._native.events)
@@ -82,6 +91,15 @@ class BaseNode(Generic[AnyRemote]):
     def remotes(self) -> list[AnyRemote]:
         """The remotes that are open and that somebody keeps."""
         return [remote for remote in self._remotes.values() if not remote._native.ended]
+
+    def add_discovery_service(self, service: Named) -> None:
+        """Lets a service of the program's own find others, beside those of the settings: an object with a
+        `name` and some of the methods of `DiscoveryService`. Before the start; 16 at most.
+
+        Raises InvalidError for a name that is not of 1 to 64 bytes, or after the start; RefusedError
+        beyond 16.
+        """
+        self._services.add(service, self._check_call)
 
     @overload
     def on(self, event: Literal["remote"], call: Callable[[AnyRemote], object]) -> Off: ...
@@ -152,6 +170,13 @@ class BaseNode(Generic[AnyRemote]):
         """Runs what coroutine functions have returned to its end, and then goes on."""
         raise NotImplementedError
 
+    def _finish_search(self, request: int, name: str, verb: str, result: Any) -> bool:
+        """Runs what a discovery service has returned to its end, if that takes time."""
+        return False
+
+    def _cancel_search(self, request: int) -> None:
+        """Nobody waits for it any more."""
+
     def _has_room(self) -> bool:
         """Whether another coroutine may begin."""
         return True
@@ -173,26 +198,39 @@ class BaseNode(Generic[AnyRemote]):
                 if known is not None:
                     self._heard_remote(known, what)
             elif which in self._fed:
-                self._due.append(partial(self._hand_over, which))
+                self._queue(partial(self._hand_over, which))
+            elif what == NEWCOMER:
+                self._greeter.came(which)
+                self._queue(self._greeter.greet)
+            elif what == ASKED:
+                self._services.ask(which, more)
+                self._queue(self._serve)
+            elif what == CANCELLED:
+                self._services.cancel(which)
+                self._cancel_search(which)
             else:
                 self._answered(which, what, more)
         if self._remote_came and self._calls["remote"]:
             # A remote that was asked for is out of the way by now.
-            self._queue_offer()
+            self._queue(self._offer)
         return goes_on
 
+    def _queue(self, call: Callable[[], None]) -> None:
+        """Lets it be called when it is its turn, once."""
+        self._due[call] = None
+
+    def _call_next(self) -> None:
+        self._due.popitem(last=False)[0]()
+
     def _offer_soon(self) -> None:
-        self._queue_offer()
+        self._queue(self._offer)
         self._soon()
 
-    def _queue_offer(self) -> None:
-        if not self._offering:
-            self._offering = True
-            self._due.append(self._offer)
+    def _serve(self) -> None:
+        self._services.serve(self)
 
     def _offer(self) -> None:
         """Hands remotes that have opened to the functions for them."""
-        self._offering = False
         while self._incoming and self._has_room() and (calls := self._calls["remote"]):
             try:
                 remote = self._incoming.popleft()
@@ -259,26 +297,6 @@ class BaseNode(Generic[AnyRemote]):
 
     def _let_go(self, remote: BaseRemote) -> None:
         self._kept.discard(remote)
-
-
-class BaseDiscovery:
-    """What can be asked of a discovery without waiting."""
-
-    def __init__(self, node: BaseNode[Any], subject: str | bytes) -> None:
-        self._node: BaseNode[Any] = node
-        self._subject = subject
-
-    @property
-    def subject(self) -> str:
-        """The phrase, or a raw topic as 64 hexadecimal digits."""
-        return self._subject if isinstance(self._subject, str) else self._subject.hex()
-
-    def stop(self) -> None:
-        """Withdraws the announcement, and looks no more. Open remotes live on."""
-        if isinstance(self._subject, str):
-            self._node.stop_discover(self._subject)
-        else:
-            self._node.stop_discover_topic(self._subject)
 
 
 def check_topic(topic: bytes) -> None:

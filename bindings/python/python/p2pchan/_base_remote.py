@@ -21,7 +21,7 @@ BATCH = 256
 class Callbacks:
     """What a remote keeps once it has functions to call, or was paused."""
 
-    __slots__ = ("busy", "calls", "drained", "messages", "paused", "queued")
+    __slots__ = ("busy", "calls", "drained", "messages", "paused")
 
     def __init__(self) -> None:
         self.calls = Calls()
@@ -30,8 +30,6 @@ class Callbacks:
         self.paused = False
         # Coroutines have to end before the next message is handed over.
         self.busy = False
-        # The node is going to look at it.
-        self.queued = False
         # It has ended, and everything was taken.
         self.drained = False
 
@@ -181,22 +179,14 @@ class BaseRemote:
             raise InvalidError('the messages of this remote go to on("data"); remove those functions first')
 
     def _call_soon(self) -> None:
-        self._queue()
+        self._node._queue(self._deliver)
         self._node._soon()
-
-    def _queue(self) -> None:
-        """Lets the node look at what there is to hand over, once."""
-        callbacks = self._callbacks
-        if callbacks is not None and not callbacks.queued:
-            callbacks.queued = True
-            self._node._due.append(self._deliver)
 
     def _deliver(self) -> None:
         """Hands over what is here: one batch, more comes only after it."""
         callbacks = self._callbacks
         if callbacks is None:
             return
-        callbacks.queued = False
         while (found := self._next_call(callbacks)) is not None:
             calls, message = found
             coroutines = call_each("data", calls, message)

@@ -1,6 +1,5 @@
 """Functions that are called when something happens: which they are, and what becomes of their errors."""
 
-import asyncio
 import difflib
 import logging
 from collections.abc import Callable, Coroutine, Iterable
@@ -78,7 +77,7 @@ def call_each(event: str, calls: Iterable[Call], *arguments: Any) -> list[Corout
         except Exception as error:
             log_raised(event, error)
         else:
-            if result is not None and asyncio.iscoroutine(result):
+            if result is not None and isinstance(result, Coroutine):
                 coroutines.append(result)
     return coroutines
 

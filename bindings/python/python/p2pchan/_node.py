@@ -2,15 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from typing import Any, Self
 from weakref import ref
 
 from ._base import FAILED, BaseNode, check_topic
 from ._calls import log_raised
+from ._discovery import GivenUp
 from ._errors import ClosedError, InvalidError, RefusedError
 from ._events import Event
 from ._native import NativeRemote
+from ._newcomers import Refuse
 from ._remote import Remote, wake
 from ._waiting import Discovery, Stream
 
@@ -27,6 +29,11 @@ class Node(BaseNode[Remote]):
         node = Node(listen="0.0.0.0:0", limits={"remotes": 16})
         node = Node({"listen": "0.0.0.0:0", "limits.remotes": 16})
 
+    `refuse` is asked about everybody who has proved a subject, and would get a remote: a plain function
+    of a `Newcomer`, called on the loop, which refuses with True, or by raising::
+
+        node = Node(listen="0.0.0.0:0", refuse=lambda newcomer: newcomer.peer in unwanted)
+
     `async with` starts and stops it; `async for` gives its remotes. It belongs to the event loop that
     starts it. A node that is forgotten ends.
 
@@ -39,15 +46,17 @@ class Node(BaseNode[Remote]):
         /,
         *,
         settings_file: str | os.PathLike[str] | None = None,
+        refuse: Refuse | None = None,
         **more: Any,
     ) -> None:
-        super().__init__({**(settings or {}), **more}, settings_file)
+        super().__init__({**(settings or {}), **more}, settings_file, refuse)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd = -1
         self._takers: list[asyncio.Future[None]] = []
         self._requests: dict[int, asyncio.Future[Remote | None]] = {}
         self._stopping: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._searches: dict[int, asyncio.Task[None]] = {}
 
     async def start(self) -> Self:
         """Opens what the settings name, and nothing else.
@@ -205,7 +214,7 @@ class Node(BaseNode[Remote]):
         goes_on = self._hear()
         if not goes_on:
             self._finish()
-            self._due.append(self._tell_stopped)
+            self._queue(self._tell_stopped)
         try:
             self._make_calls()
         finally:
@@ -214,7 +223,7 @@ class Node(BaseNode[Remote]):
     def _make_calls(self) -> None:
         try:
             while self._due:
-                self._due.popleft()()
+                self._call_next()
         finally:
             if self._due:
                 # Ctrl-C, or a function that exits.
@@ -269,6 +278,43 @@ class Node(BaseNode[Remote]):
             self._tasks.add(task)
             task.add_done_callback(ended)
 
+    def _finish_search(self, request: int, name: str, verb: str, result: Any) -> bool:
+        if not isinstance(result, Coroutine) and not isinstance(result, AsyncIterable):
+            return False
+        if len(self._searches) >= CALLS:
+            # Those that were cancelled, and go on all the same.
+            if isinstance(result, Coroutine):
+                result.close()
+            raise RefusedError(f"{CALLS} calls of discovery services have not ended")
+        task = asyncio.ensure_future(self._search(request, name, verb, result))
+        self._searches[request] = task
+        task.add_done_callback(lambda _: self._searches.pop(request, None))
+        return True
+
+    async def _search(self, request: int, name: str, verb: str, result: Any) -> None:
+        services, wrong = self._services, None
+        try:
+            if isinstance(result, Coroutine):
+                result = await result
+            if verb == "look_up" and isinstance(result, AsyncIterable):
+                async for address in result:
+                    wrong = services.found(request, address) or wrong
+            elif verb == "look_up":
+                services.found_all(request, result)
+            if wrong is not None:
+                raise wrong
+        except GivenUp:
+            pass
+        except Exception as error:
+            services.failed(request, name, verb, error)
+        else:
+            services.done(request)
+
+    def _cancel_search(self, request: int) -> None:
+        search = self._searches.get(request)
+        if search is not None:
+            search.cancel()
+
     def _finish(self) -> None:
         """Nothing else comes."""
         if self._ended:
@@ -280,6 +326,8 @@ class Node(BaseNode[Remote]):
             remote._wake_all()
         for request in list(self._requests):
             self._answered(request, FAILED, ClosedError("the node has stopped"))
+        for search in list(self._searches.values()):
+            search.cancel()
         wake(self._takers)
         wake(self._stopping)
 

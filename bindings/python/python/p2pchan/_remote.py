@@ -156,7 +156,7 @@ class Remote(BaseRemote):
         else:
             self._wake_all()
         if self._callbacks is not None:
-            self._queue()
+            self._node._queue(self._deliver)
 
     def _wake_all(self) -> None:
         for waiters in (self._readers, self._room, self._over):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ._base import BaseDiscovery
+from ._discovery import BaseDiscovery
 from ._errors import ClosedError, InvalidError
 from ._native import NativeStream
 from ._sync_remote import Remote

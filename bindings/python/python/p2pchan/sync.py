@@ -28,6 +28,7 @@ from ._calls import log
 from ._errors import ClosedError, InvalidError, RefusedError, TimeoutError
 from ._events import Event
 from ._native import NativeRemote
+from ._newcomers import Refuse
 from ._sync_remote import Remote
 from ._sync_waiting import Answer, Discovery, Stream
 
@@ -43,9 +44,10 @@ class Node(BaseNode[Remote]):
         /,
         *,
         settings_file: str | os.PathLike[str] | None = None,
+        refuse: Refuse | None = None,
         **more: Any,
     ) -> None:
-        super().__init__({**(settings or {}), **more}, settings_file)
+        super().__init__({**(settings or {}), **more}, settings_file, refuse)
         self._started = False
         self._poll = select.poll()
         self._requests: dict[int, Answer] = {}
@@ -215,7 +217,7 @@ class Node(BaseNode[Remote]):
         goes_on = self._hear()
         if not goes_on and not self._ended:
             self._ended = True
-            self._due.append(self._tell_stopped)
+            self._queue(self._tell_stopped)
 
     def _make_calls(self) -> None:
         """Calls what there is to call, unless a thread does so already; the lock is free meanwhile."""
@@ -224,10 +226,9 @@ class Node(BaseNode[Remote]):
         self._calling = True
         try:
             while self._due:
-                call = self._due.popleft()
                 self._changed.release()
                 try:
-                    call()
+                    self._call_next()
                 finally:
                     self._changed.acquire()
         finally:
@@ -243,7 +244,7 @@ class Node(BaseNode[Remote]):
 
     def _heard_remote(self, remote: Remote, what: int) -> None:
         if remote._callbacks is not None:
-            remote._queue()
+            self._queue(remote._deliver)
 
     def _answered(self, request: int, what: int, answer: Any) -> None:
         asked = self._requests.pop(request, None)
@@ -260,7 +261,7 @@ class Node(BaseNode[Remote]):
                 return
 
     def _check_call(self, call: Callable[..., object]) -> None:
-        if inspect.iscoroutinefunction(call):
+        if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
             raise InvalidError("there is no event loop to run a coroutine function; give a plain one, or use p2pchan.Node")
 
     def _finish_each(
