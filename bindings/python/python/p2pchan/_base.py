@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar, overload
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from . import _native
 from ._base_remote import BaseRemote
@@ -23,8 +23,6 @@ from ._newcomers import Greeter, Refuse
 
 # What the first member of an event says; see the native module.
 REMOTE, READABLE, WRITABLE, ENDED, RESULT, FAILED, NEWCOMER, ASKED, CANCELLED = range(9)
-
-os.register_at_fork(after_in_child=_native.forked)
 
 AnyRemote = TypeVar("AnyRemote", bound=BaseRemote)
 
@@ -60,6 +58,7 @@ class BaseNode(Generic[AnyRemote]):
         self._events = Feed(self._native.events)
         self._stats = Feed(self._native.stats)
         self._fed: dict[int, Feed] = {}
+        _nodes.add(self)
 
     @property
     def id(self) -> str:
@@ -145,6 +144,18 @@ class BaseNode(Generic[AnyRemote]):
                 self._feed()
 
         return off
+
+    def _forked(self) -> None:
+        """In a child: what came is the parent's, and locks that its threads hold are never given back."""
+        self._reading = threading.Lock()
+        for remote in self._remotes.values():
+            remote._forget()
+        for waiting in (self._told, self._incoming, self._due):
+            waiting.clear()
+
+    def _check_process(self) -> None:
+        """Raises ForkedError in a child."""
+        self._native.fileno()
 
     # What the two faces do in their own ways.
 
@@ -302,3 +313,15 @@ class BaseNode(Generic[AnyRemote]):
 def check_topic(topic: bytes) -> None:
     if not isinstance(topic, bytes) or len(topic) != 32:
         raise InvalidError("a topic is 32 bytes; for a phrase use discover")
+
+
+_nodes: WeakSet[BaseNode[Any]] = WeakSet()
+
+
+def _forked() -> None:
+    _native.forked()
+    for node in list(_nodes):
+        node._forked()
+
+
+os.register_at_fork(after_in_child=_forked)

@@ -169,9 +169,12 @@ class BaseRemote:
     def _discard(self) -> None:
         """What came and was not read is not wanted any more."""
         with self._node._reading:
-            self._ready.clear()
-            if self._callbacks is not None:
-                self._callbacks.messages.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        self._ready.clear()
+        if self._callbacks is not None:
+            self._callbacks.messages.clear()
 
     def _check_reader(self) -> None:
         """Whether messages may be read with recv and for."""

@@ -194,6 +194,7 @@ class Node(BaseNode[Remote]):
         return self._check_loop().create_future()
 
     def _check_loop(self) -> asyncio.AbstractEventLoop:
+        self._check_process()
         if self._loop is None:
             raise InvalidError("the node was not started; start it first")
         # Without a loop there is none of that name.

@@ -186,6 +186,7 @@ class Node(BaseNode[Remote]):
         """Until it is ready, which is asked again whenever something has happened."""
         if not self._started:
             raise InvalidError("the node was not started; start it first")
+        self._check_process()
         until = None if timeout is None else time.monotonic() + timeout
         looked = False
         with self._changed:
@@ -233,6 +234,11 @@ class Node(BaseNode[Remote]):
                     self._changed.acquire()
         finally:
             self._calling = False
+
+    def _forked(self) -> None:
+        super()._forked()
+        self._changed = threading.Condition()
+        self._turning = self._calling = False
 
     def _soon(self) -> None:
         # For a thread that waits; who begins to wait looks by itself.
