@@ -42,6 +42,12 @@ class Lines:
                 self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
+    def so_far(self) -> list[str]:
+        """All that has come."""
+        while not self._lines.empty():
+            self.next()
+        return self.seen
+
     def next(self) -> str | None:
         """The next line; None at the end."""
         line = self._lines.get(timeout=DEADLINE)

@@ -1,11 +1,8 @@
 """`python -m p2pchan join`: standard input and output, connected to everybody with the same phrase.
 
 As `p2pchan join` of the command line, with the options that a first try needs, and with the name of who
-says it before each message::
-
-    standard input ──► one thread: each line to all remotes that are open then
-    standard output ◄── one thread for each remote
-    main thread: waits for whatever ends it, a signal too
+says it before each message. One thread sends each line of standard input to all remotes that are open then,
+one for each remote prints what it says, and the main thread waits for whatever ends it, a signal too.
 
 These are threads and `p2pchan.sync`, since terminals and pipes block. All are daemons: one that cannot be
 woken, such as that which reads a terminal, does not keep the process.
@@ -25,9 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import sync
-from ._base_remote import Message
-from ._errors import Error, InvalidError, SettingsError, TimeoutError, TooBigError
+from . import Error, InvalidError, Message, SettingsError, TooBigError, sync
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
