@@ -117,7 +117,7 @@ def redirect(entrance: str, address: str) -> None:
     def connect_sync(self: sync.Node, _: str, timeout: float | None = None) -> sync.Remote:
         return dialled_sync(self, address, timeout)
 
-    _base.BaseNode.__init__ = make  # type: ignore[method-assign]
+    _base.BaseNode.__init__ = make  # type: ignore[method-assign,assignment]
     p2pchan.Node.connect = connect  # type: ignore[method-assign,assignment]
     sync.Node.connect = connect_sync  # type: ignore[method-assign,assignment]
 
