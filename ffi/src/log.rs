@@ -5,7 +5,6 @@
 
 use std::{
     ffi::{c_int, c_void},
-    fmt::{self, Write},
     ptr,
     sync::{
         OnceLock,
@@ -14,21 +13,12 @@ use std::{
 };
 
 use p2pchan::{Error, ErrorKind};
-use tracing::{
-    Event, Level, Metadata, Subscriber,
-    field::{Field, Visit},
-    level_filters::LevelFilter,
-    span::{Attributes, Id, Record},
-    subscriber::Interest,
-};
+use p2pchan_pump::{Lines, level_changed};
 
 use crate::{
     general::{P2PCHAN_LOG_OFF, P2PCHAN_LOG_TRACE, p2pchan_log},
     result::{c_string, invalid},
 };
-
-/// The longest line, in bytes: as long as any message of the library, and no flood from a peer.
-const LINE: usize = 2048;
 
 /// Where lines go.
 #[derive(Clone, Copy)]
@@ -51,15 +41,14 @@ pub(crate) fn set(sink: Sink) -> Result<(), Error> {
     }
     subscribe()?;
     store(sink);
-    tracing::callsite::rebuild_interest_cache();
+    level_changed();
     Ok(())
 }
 
 /// Leads the log here, once in a process.
 fn subscribe() -> Result<(), Error> {
     static SUBSCRIBED: OnceLock<bool> = OnceLock::new();
-    let subscribe = || tracing::subscriber::set_global_default(ToSink).is_ok();
-    if *SUBSCRIBED.get_or_init(subscribe) {
+    if *SUBSCRIBED.get_or_init(|| p2pchan_pump::subscribe(ToSink)) {
         return Ok(());
     }
     let message = "this process, which is written in Rust, has a subscriber of its own; use that";
@@ -95,82 +84,18 @@ fn load() -> Option<Sink> {
 
 struct ToSink;
 
-fn number(level: Level) -> c_int {
-    match level {
-        Level::ERROR => 1,
-        Level::WARN => 2,
-        Level::INFO => 3,
-        Level::DEBUG => 4,
-        Level::TRACE => 5,
-    }
-}
-
-impl Subscriber for ToSink {
-    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        // What other crates log may hold what a peer sent.
-        if metadata.target().starts_with("p2pchan") && metadata.is_event() {
-            Interest::sometimes()
-        } else {
-            Interest::never()
-        }
+impl Lines for ToSink {
+    fn level(&self) -> u8 {
+        LEVEL.load(Ordering::Relaxed).try_into().unwrap_or(0)
     }
 
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match LEVEL.load(Ordering::Relaxed) {
-            1 => LevelFilter::ERROR,
-            2 => LevelFilter::WARN,
-            3 => LevelFilter::INFO,
-            4 => LevelFilter::DEBUG,
-            5 => LevelFilter::TRACE,
-            _ => LevelFilter::OFF,
-        })
-    }
-
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        number(*metadata.level()) <= LEVEL.load(Ordering::Relaxed)
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
+    fn line(&self, own: u8, line: &str) {
         let Some(Sink { level, function: Some(function), userdata }) = load() else { return };
-        let own = number(*event.metadata().level());
-        if own > level {
-            return;
+        if c_int::from(own) <= level {
+            let line = c_string(line);
+            // SAFETY: the program's function, which it keeps usable.
+            unsafe { function(userdata, own.into(), line.as_ptr()) };
         }
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        let line = c_string(&line.0);
-        // SAFETY: the program's function, which it keeps usable.
-        unsafe { function(userdata, own, line.as_ptr()) };
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-/// The message first, then the fields, on one line.
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = if field.name() == "message" {
-            format!("{value:?} ")
-        } else {
-            format!("{}={value:?} ", field.name())
-        };
-        let room = LINE.saturating_sub(self.0.len());
-        let text = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-        let text: String = text.take(room / 4).collect();
-        // Writing to memory does not fail.
-        let _ = self.0.write_str(&text);
     }
 }
 

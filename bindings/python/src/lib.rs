@@ -18,9 +18,10 @@
 //! - `service`: discovery services of the program, and newcomers.
 //! - `stream`: events and statistics, one item when Python asks for it.
 //! - `value`: messages from and to Python objects. `error`: exceptions.
-//! - `runtime`: threads, and forks.
+//! - `runtime`: threads, and forks. `log`: lines of the library's log.
 
 mod error;
+mod log;
 mod mailbox;
 mod node;
 mod remote;
@@ -34,7 +35,12 @@ mod value;
 mod native {
     #[pymodule_export]
     use crate::{
-        error::codes, node::NativeNode, remote::NativeRemote, runtime::forked,
-        service::NativeNewcomer, stream::NativeStream,
+        error::codes,
+        log::{log_level, log_lines},
+        node::NativeNode,
+        remote::NativeRemote,
+        runtime::forked,
+        service::NativeNewcomer,
+        stream::NativeStream,
     };
 }

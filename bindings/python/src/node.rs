@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 
 use crate::{
     error::{invalid, object, raise},
+    log::pending,
     mailbox::{Mailbox, Told},
     remote::NativeRemote,
     runtime::Runtime,
@@ -188,6 +189,8 @@ const NEWCOMER: u8 = 6;
 const ASKED: u8 = 7;
 /// Nobody waits for the answer of a discovery service any more: the number of the request.
 const CANCELLED: u8 = 8;
+/// There are lines of the log.
+const LOGGED: u8 = 9;
 
 #[pymethods]
 impl NativeNode {
@@ -238,6 +241,9 @@ impl NativeNode {
         let told = PyList::empty(py);
         for event in shared.mailbox.take() {
             told.append(self.told(py, event)?)?;
+        }
+        if pending() {
+            told.append((LOGGED, 0, py.None()))?;
         }
         happened.call_method1(intern!(py, "extend"), (told,))?;
         Ok(turn != Turn::Ended)

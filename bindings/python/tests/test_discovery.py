@@ -1,7 +1,9 @@
 """Discovery services that are written in Python."""
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -121,9 +123,41 @@ def test_what_nobody_waits_for_is_cancelled_and_what_never_ends_does_not_hold_up
             discovery.stop()
             await endless.cancelled.wait()
             endless.begun.clear()
+            endless.cancelled.clear()
             node.discover(SUBJECT)
             await endless.begun.wait()
-        assert not node._searches or all(search.cancelling() for search in node._searches.values())
+        await endless.cancelled.wait()
+
+    run(test)
+
+
+def test_a_node_that_is_forgotten_ends_though_a_service_works() -> None:
+    class Endless:
+        name = "endless"
+
+        def __init__(self) -> None:
+            self.begun, self.cancelled = asyncio.Event(), asyncio.Event()
+
+        async def look_up(self, topic: Topic) -> AsyncIterator[str]:
+            self.begun.set()
+            try:
+                yield "tcp://127.0.0.1:1"
+                await asyncio.Event().wait()
+            finally:
+                self.cancelled.set()
+
+    async def test() -> None:
+        endless = Endless()
+        node = p2pchan.Node()
+        node.add_discovery_service(endless)
+        await node.start()
+        node.discover(SUBJECT)
+        await endless.begun.wait()
+        gone = weakref.ref(node)
+        del node
+        gc.collect()
+        assert gone() is None
+        await endless.cancelled.wait()
 
     run(test)
 

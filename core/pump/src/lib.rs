@@ -20,8 +20,8 @@
 //! # Layout
 //! - `executor`: the pump. `bell`: the descriptor that is readable while there is something to do.
 //! - `slots`: remotes by number. `hub`: a node's tasks, and what they tell.
-//! - `events`: events by name. `finder`: discovery services of the program. `fork`: children.
-//! - `runtime`: the threads on which nodes run.
+//! - `events`: events by name. `finder`: discovery services of the program. `fork`: children. `log`:
+//!   the library's log. `runtime`: the threads on which nodes run.
 
 #![forbid(unsafe_code)]
 
@@ -31,6 +31,7 @@ mod executor;
 mod finder;
 mod fork;
 mod hub;
+mod log;
 mod runtime;
 mod slots;
 #[cfg(test)]
@@ -41,5 +42,6 @@ pub use executor::{Pump, Turn, said};
 pub use finder::{Finder, SERVICES, Service, Verb, check_name};
 pub use fork::{forked, forked_error, generation};
 pub use hub::{Answer, Entry, Hub, Program, Request, closed, forget_recent};
+pub use log::{Lines, level_changed, subscribe};
 pub use runtime::runtime;
 pub use slots::RemoteId;

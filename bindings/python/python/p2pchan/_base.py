@@ -19,10 +19,11 @@ from ._calls import Calls, Off, call_each, check
 from ._discovery import Named, Services
 from ._errors import InvalidError
 from ._events import NODE_EVENTS, Event, EventName, Feed
+from ._log import tell_lines
 from ._newcomers import Greeter, Refuse
 
 # What the first member of an event says; see the native module.
-REMOTE, READABLE, WRITABLE, ENDED, RESULT, FAILED, NEWCOMER, ASKED, CANCELLED = range(9)
+REMOTE, READABLE, WRITABLE, ENDED, RESULT, FAILED, NEWCOMER, ASKED, CANCELLED, LOGGED = range(10)
 
 AnyRemote = TypeVar("AnyRemote", bound=BaseRemote)
 
@@ -38,7 +39,7 @@ class BaseNode(Generic[AnyRemote]):
     ) -> None:
         self._greeter = Greeter(refuse)
         self._native = _native.NativeNode(settings, file, refuse is not None)
-        self._services = Services(self._native)
+        self._services = Services(self)
         self._running = False
         self._ended = False
         # What the native part has told, so that nothing is lost if Ctrl-C comes while it is gone through.
@@ -98,7 +99,7 @@ class BaseNode(Generic[AnyRemote]):
         Raises InvalidError for a name that is not of 1 to 64 bytes, or after the start; RefusedError
         beyond 16.
         """
-        self._services.add(service, self._check_call)
+        self._services.add(self._native, service, self._check_call)
 
     @overload
     def on(self, event: Literal["remote"], call: Callable[[AnyRemote], object]) -> Off: ...
@@ -182,8 +183,8 @@ class BaseNode(Generic[AnyRemote]):
         raise NotImplementedError
 
     def _finish_search(self, request: int, name: str, verb: str, result: Any) -> bool:
-        """Runs what a discovery service has returned to its end, if that takes time."""
-        return False
+        """Runs what a discovery service has returned to its end, if that takes time; whether it does."""
+        raise NotImplementedError
 
     def _cancel_search(self, request: int) -> None:
         """Nobody waits for it any more."""
@@ -219,6 +220,8 @@ class BaseNode(Generic[AnyRemote]):
             elif what == CANCELLED:
                 self._services.cancel(which)
                 self._cancel_search(which)
+            elif what == LOGGED:
+                self._queue(tell_lines)
             else:
                 self._answered(which, what, more)
         if self._remote_came and self._calls["remote"]:
@@ -238,7 +241,7 @@ class BaseNode(Generic[AnyRemote]):
         self._soon()
 
     def _serve(self) -> None:
-        self._services.serve(self)
+        self._services.serve(self._finish_search)
 
     def _offer(self) -> None:
         """Hands remotes that have opened to the functions for them."""

@@ -86,7 +86,7 @@ class BaseRemote:
 
     @property
     def reason(self) -> Error | None:
-        """Why it ended; None while it is open, and if the peer ended it and everything was read."""
+        """Why it ended; None while it is open, and after a clean end."""
         return (self._failed or self._native.reason) if self._native.ended else None
 
     def finish(self) -> None:

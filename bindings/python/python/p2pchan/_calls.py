@@ -1,13 +1,11 @@
 """Functions that are called when something happens: which they are, and what becomes of their errors."""
 
 import difflib
-import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeAlias
 
 from ._errors import InvalidError
-
-log = logging.getLogger("p2pchan")
+from ._log import log
 
 Off: TypeAlias = Callable[[], None]
 """What `on` returns: called, it removes the function again. A second call does nothing."""

@@ -1,12 +1,14 @@
 """Discovery services that a program brings, and what a discovery is, whoever waits for it."""
 
 import builtins
+from collections import OrderedDict
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from weakref import ref
 
-from ._calls import log
 from ._errors import ClosedError, Error, InvalidError
+from ._log import log
 from ._native import NativeNode
 
 if TYPE_CHECKING:
@@ -88,15 +90,16 @@ class GivenUp(Exception):
 
 
 class Services:
-    """The discovery services of a node, and what they are asked for."""
+    """The discovery services of a node, and what they are asked for. It does not keep the node, which ends
+    if it is forgotten, even while a service works."""
 
-    def __init__(self, native: NativeNode) -> None:
-        self._native = native
+    def __init__(self, node: "BaseNode[Any]") -> None:
+        self._node = ref(node)
         self._services: list[Any] = []
         # One for each service and subject at most.
-        self._asked: dict[int, tuple[int, str, Topic]] = {}
+        self._asked: OrderedDict[int, tuple[int, str, Topic]] = OrderedDict()
 
-    def add(self, service: Named, check: Callable[[Callable[..., object]], None]) -> None:
+    def add(self, native: NativeNode, service: Named, check: Callable[[Callable[..., object]], None]) -> None:
         if not isinstance(service.name, str):
             raise InvalidError(f"the name of a discovery service is text, not {service.name!r}")
         verbs = [verb for verb in VERBS if getattr(service, verb, None) is not None]
@@ -104,7 +107,7 @@ class Services:
             raise InvalidError(f"discovery service {service.name!r} has none of {', '.join(VERBS)}")
         for verb in verbs:
             check(getattr(service, verb))
-        self._native.add_discovery_service(service.name, verbs)
+        native.add_discovery_service(service.name, verbs)
         self._services.append(service)
 
     def ask(self, request: int, asked: tuple[int, str, str | None, bytes, list[str]]) -> None:
@@ -114,16 +117,19 @@ class Services:
     def cancel(self, request: int) -> None:
         self._asked.pop(request, None)
 
-    def serve(self, node: "BaseNode[Any]") -> None:
-        """Calls the services for what they are asked for."""
+    def serve(self, finish: Callable[[int, str, str, Any], bool]) -> None:
+        """Calls the services for what they are asked for. What takes time is given to `finish`, which
+        says whether it took it."""
         while self._asked:
-            request = next(iter(self._asked))
-            place, verb, topic = self._asked.pop(request)
+            try:
+                request, (place, verb, topic) = self._asked.popitem(last=False)
+            except KeyError:
+                # Another thread has heard that it is cancelled.
+                return
             service = self._services[place]
             try:
                 result = getattr(service, verb)(topic)
-                if node._finish_search(request, service.name, verb, result):
-                    # It is answered when it has ended.
+                if finish(request, service.name, verb, result):
                     continue
                 if verb == "look_up":
                     self.found_all(request, result)
@@ -132,12 +138,12 @@ class Services:
             except Exception as error:
                 self.failed(request, service.name, verb, error)
             else:
-                self.done(request)
+                self.done(request, None)
 
     def found_all(self, request: int, addresses: Iterable[str] | None) -> None:
         """Reports what a look-up gave.
 
-        Raises InvalidError for the first that is no address, after the others were reported.
+        Raises InvalidError for the last that is no address, after the others were reported.
         """
         wrong: Error | None = None
         for address in check_addresses(addresses):
@@ -148,8 +154,11 @@ class Services:
     def found(self, request: int, address: str) -> Error | None:
         """Reports an address; the error if it is none. Somebody else may have written it, so the others
         count all the same."""
+        node = self._node()
+        if node is None:
+            raise GivenUp
         try:
-            self._native.discovery_found(request, address)
+            node._native.discovery_found(request, address)
         except InvalidError as error:
             return error
         except ClosedError:
@@ -158,10 +167,13 @@ class Services:
 
     def failed(self, request: int, name: str, verb: str, error: Exception) -> None:
         log.error("discovery service %r: %s raised", name, verb, exc_info=error)
-        self._native.discovery_done(request, failure(error))
+        self.done(request, failure(error))
 
-    def done(self, request: int) -> None:
-        self._native.discovery_done(request, None)
+    def done(self, request: int, error: tuple[str, str] | None) -> None:
+        """Answers a request, if anybody waits for it."""
+        node = self._node()
+        if node is not None:
+            node._native.discovery_done(request, error)
 
 
 def check_addresses(addresses: Any) -> Iterable[str]:

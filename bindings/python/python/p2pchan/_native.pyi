@@ -5,10 +5,12 @@ from typing import Any, final
 
 from ._errors import Error
 
-__all__ = ["NativeNewcomer", "NativeNode", "NativeRemote", "NativeStream", "codes", "forked"]
+__all__ = ["NativeNewcomer", "NativeNode", "NativeRemote", "NativeStream", "codes", "forked", "log_level", "log_lines"]
 
 def codes() -> list[str]: ...
 def forked() -> None: ...
+def log_level(level: int) -> None: ...
+def log_lines() -> tuple[list[tuple[int, str]], int]: ...
 
 @final
 class NativeNewcomer:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ._calls import log
 from ._errors import InvalidError
+from ._log import log
 from ._native import NativeNewcomer
 
 # Newcomers that nobody has been asked about: more wait only while a function takes its time.

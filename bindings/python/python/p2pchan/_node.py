@@ -2,22 +2,20 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Self
 from weakref import ref
 
 from ._base import FAILED, BaseNode, check_topic
 from ._calls import log_raised
-from ._discovery import GivenUp
 from ._errors import ClosedError, InvalidError, RefusedError
 from ._events import Event
+from ._log import choose_level
 from ._native import NativeRemote
 from ._newcomers import Refuse
 from ._remote import Remote, wake
+from ._searches import CALLS, Searches
 from ._waiting import Discovery, Stream
-
-# Coroutines of functions that were given to `on` and have not ended: more than a program has in mind.
-CALLS = 4096
 
 
 class Node(BaseNode[Remote]):
@@ -56,7 +54,7 @@ class Node(BaseNode[Remote]):
         self._requests: dict[int, asyncio.Future[Remote | None]] = {}
         self._stopping: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Future[Any]] = set()
-        self._searches: dict[int, asyncio.Task[None]] = {}
+        self._searches = Searches(self._services)
 
     async def start(self) -> Self:
         """Opens what the settings name, and nothing else.
@@ -65,6 +63,7 @@ class Node(BaseNode[Remote]):
         """
         if self._loop is not None:
             raise InvalidError("a node is started once; make a new one")
+        choose_level()
         loop, request = asyncio.get_running_loop(), self._native.start()
         self._loop, self._fd = loop, self._native.fileno()
         loop.add_reader(self._fd, _Turn(self, loop, self._fd))
@@ -280,41 +279,10 @@ class Node(BaseNode[Remote]):
             task.add_done_callback(ended)
 
     def _finish_search(self, request: int, name: str, verb: str, result: Any) -> bool:
-        if not isinstance(result, Coroutine) and not isinstance(result, AsyncIterable):
-            return False
-        if len(self._searches) >= CALLS:
-            # Those that were cancelled, and go on all the same.
-            if isinstance(result, Coroutine):
-                result.close()
-            raise RefusedError(f"{CALLS} calls of discovery services have not ended")
-        task = asyncio.ensure_future(self._search(request, name, verb, result))
-        self._searches[request] = task
-        task.add_done_callback(lambda _: self._searches.pop(request, None))
-        return True
-
-    async def _search(self, request: int, name: str, verb: str, result: Any) -> None:
-        services, wrong = self._services, None
-        try:
-            if isinstance(result, Coroutine):
-                result = await result
-            if verb == "look_up" and isinstance(result, AsyncIterable):
-                async for address in result:
-                    wrong = services.found(request, address) or wrong
-            elif verb == "look_up":
-                services.found_all(request, result)
-            if wrong is not None:
-                raise wrong
-        except GivenUp:
-            pass
-        except Exception as error:
-            services.failed(request, name, verb, error)
-        else:
-            services.done(request)
+        return self._searches.take(request, name, verb, result)
 
     def _cancel_search(self, request: int) -> None:
-        search = self._searches.get(request)
-        if search is not None:
-            search.cancel()
+        self._searches.cancel(request)
 
     def _finish(self) -> None:
         """Nothing else comes."""
@@ -327,8 +295,7 @@ class Node(BaseNode[Remote]):
             remote._wake_all()
         for request in list(self._requests):
             self._answered(request, FAILED, ClosedError("the node has stopped"))
-        for search in list(self._searches.values()):
-            search.cancel()
+        self._searches.cancel_all()
         wake(self._takers)
         wake(self._stopping)
 
@@ -337,7 +304,14 @@ class _Turn:
     """What the loop calls. It does not keep the node, so that one that is forgotten ends."""
 
     def __init__(self, node: Node, loop: asyncio.AbstractEventLoop, fd: int) -> None:
-        self._node = ref(node, lambda _: loop.is_closed() or loop.remove_reader(fd))
+        searches = node._searches
+
+        def forget(_: object) -> None:
+            if not loop.is_closed():
+                loop.remove_reader(fd)
+                searches.cancel_all()
+
+        self._node = ref(node, forget)
 
     def __call__(self) -> None:
         node = self._node()

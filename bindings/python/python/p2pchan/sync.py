@@ -24,9 +24,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Self
 
 from ._base import FAILED, BaseNode, check_topic
-from ._calls import log
 from ._errors import ClosedError, InvalidError, RefusedError, TimeoutError
 from ._events import Event
+from ._log import choose_level, log
 from ._native import NativeRemote
 from ._newcomers import Refuse
 from ._sync_remote import Remote
@@ -61,6 +61,7 @@ class Node(BaseNode[Remote]):
         """Opens what the settings name, and nothing else."""
         if self._started:
             raise InvalidError("a node is started once; make a new one")
+        choose_level()
         request = self._native.start()
         self._started = True
         self._poll.register(self._native.fileno(), select.POLLIN)
@@ -265,6 +266,12 @@ class Node(BaseNode[Remote]):
                 asked.remote = remote
                 self._incoming.remove(remote)
                 return
+
+    def _finish_search(self, request: int, name: str, verb: str, result: Any) -> bool:
+        if isinstance(result, Coroutine):
+            result.close()
+            raise InvalidError("there is no event loop to run a coroutine; give a plain method")
+        return False
 
     def _check_call(self, call: Callable[..., object]) -> None:
         if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
