@@ -8,6 +8,7 @@ from typing import Any
 import p2pchan
 import pytest
 from conftest import SUBJECT, Pair, listening, run
+from p2pchan import _node
 
 
 class Heard:
@@ -223,6 +224,42 @@ def test_a_paused_remote_gives_nothing_until_it_is_resumed() -> None:
     run(test)
 
 
+def test_the_end_waits_for_a_pause_and_for_a_coroutine() -> None:
+    async def test() -> None:
+        async with Pair() as (here, there):
+            heard = Heard()
+            here.pause()
+            here.on("end", heard)
+            there.finish()
+            while not here.ended:
+                # Without the pause it would be here.
+                here._native.watch()
+                await asyncio.sleep(0)
+            assert heard.all == []
+            here.resume()
+            assert await heard.until(1) == ["end"]
+        async with Pair() as (here, there):
+            go_on, slow = asyncio.Event(), Heard()
+
+            async def once(message: p2pchan.Message) -> None:
+                off()
+                await go_on.wait()
+                slow(message)
+
+            off = here.on("data", once)
+            here.on("end", slow)
+            await there.send("slow")
+            there.finish()
+            while not here.ended:
+                here._native.watch()
+                await asyncio.sleep(0)
+            assert slow.all == []
+            go_on.set()
+            assert await slow.until(2) == ["slow", "end"]
+
+    run(test)
+
+
 def test_what_functions_do_not_take_in_time_stops_the_peer() -> None:
     async def test() -> None:
         async with Pair() as (here, there):
@@ -245,6 +282,9 @@ def test_a_coroutine_function_gets_one_message_at_a_time_and_the_end_waits_for_i
         async with Pair() as (here, there):
             heard, running = Heard(), 0
 
+            async def quick(message: p2pchan.Message) -> None:
+                pass
+
             async def hear(message: p2pchan.Message) -> None:
                 nonlocal running
                 running += 1
@@ -254,6 +294,7 @@ def test_a_coroutine_function_gets_one_message_at_a_time_and_the_end_waits_for_i
                 running -= 1
                 heard(message)
 
+            here.on("data", quick)
             here.on("data", hear)
             here.on("end", heard)
             await there.send_many(range(50))
@@ -286,6 +327,33 @@ def test_a_coroutine_for_each_remote_reads_it() -> None:
     run(test)
 
 
+def test_remotes_wait_while_too_many_coroutines_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_node, "CALLS", 1)
+
+    async def test() -> None:
+        go_on, heard = asyncio.Event(), Heard()
+        near = listening()
+
+        async def talk(remote: p2pchan.Remote) -> None:
+            heard(remote.peer)
+            await go_on.wait()
+
+        near.on("remote", talk)
+        async with near, p2pchan.Node() as first, p2pchan.Node() as second:
+            remotes = []
+            for node in (near, first, second):
+                node.discover(SUBJECT)
+            for far in (first, second):
+                remotes.append(await far.connect(near.addresses[0]))
+            while not near._incoming:
+                await asyncio.sleep(0)
+            assert heard.all == [first.id]
+            go_on.set()
+            assert await heard.until(2) == [first.id, second.id]
+
+    run(test)
+
+
 def test_the_end_of_a_refused_remote_has_a_reason() -> None:
     async def test() -> None:
         async with Pair() as (here, there):
@@ -295,6 +363,31 @@ def test_the_end_of_a_refused_remote_has_a_reason() -> None:
             here.refuse()
             await heard.until(1)
             assert isinstance(there.reason, p2pchan.RefusedError) and there.ended
+
+    run(test)
+
+
+def test_what_a_paused_remote_has_is_handed_over_even_after_the_node_has_stopped() -> None:
+    async def test() -> None:
+        pair = Pair()
+        async with pair as (here, there):
+            heard = Heard()
+
+            def hear(message: p2pchan.Message) -> None:
+                heard(message)
+                if message == 0:
+                    here.pause()
+
+            here.on("data", hear)
+            here.on("end", heard)
+            await there.send_many(range(1_000))
+            await heard.until(1)
+            await pair.near.stop()
+            assert heard.all == [0]
+            here.resume()
+            while heard.all[-1] != "end":
+                await heard.until(len(heard.all) + 1)
+            assert len(heard.all) > 2 and heard.all[:-1] == list(range(len(heard.all) - 1))
 
     run(test)
 

@@ -86,6 +86,28 @@ def test_one_function_runs_at_a_time_though_many_threads_wait() -> None:
         assert heard == list(range(2_000))
 
 
+def test_a_function_that_waits_is_not_interrupted_by_another() -> None:
+    with sync_pair() as (here, there), sync.Node() as other:
+        node, heard = here._node, []
+        other.discover(SUBJECT)
+        second = other.connect(node.addresses[0], DEADLINE)
+        also_here = node.next_remote(DEADLINE)
+
+        def hear(message: p2pchan.Message) -> None:
+            heard.append(message)
+            second.send("to the other")
+            # It is here, and waits for its turn.
+            while also_here._deliver not in node._due:
+                assert node.run(0.01) and heard == ["to the first"]
+
+        here.on("data", hear)
+        also_here.on("data", heard.append)
+        there.send("to the first")
+        while len(heard) < 2:
+            node.run(0.01)
+        assert heard == ["to the first", "to the other"]
+
+
 def test_run_without_time_calls_what_is_due_and_returns() -> None:
     with sync_pair() as (here, there):
         heard: list[Any] = []
