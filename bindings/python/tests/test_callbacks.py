@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import weakref
 from typing import Any
 
 import p2pchan
@@ -388,6 +389,27 @@ def test_what_a_paused_remote_has_is_handed_over_even_after_the_node_has_stopped
             while heard.all[-1] != "end":
                 await heard.until(len(heard.all) + 1)
             assert len(heard.all) > 2 and heard.all[:-1] == list(range(len(heard.all) - 1))
+
+    run(test)
+
+
+def test_a_node_with_functions_that_is_forgotten_ends_with_its_remotes() -> None:
+    async def test() -> None:
+        near, far = await listening().start(), listening()
+        near.on("remote", lambda remote: remote.on("data", print))
+        near.on("stats", print)
+        near.on("found", print)
+        async with far:
+            near.discover(SUBJECT)
+            far.discover(SUBJECT)
+            there = await far.connect(near.addresses[0])
+            while not near._kept:
+                await asyncio.sleep(0)
+            gone = weakref.ref(near)
+            del near
+            gc.collect()
+            assert gone() is None
+            assert await there.recv_many() == []
 
     run(test)
 

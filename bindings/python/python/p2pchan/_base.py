@@ -245,15 +245,16 @@ class BaseNode(Generic[AnyRemote]):
 
     def _offer(self) -> None:
         """Hands remotes that have opened to the functions for them."""
-        while self._incoming and self._has_room() and (calls := self._calls["remote"]):
-            try:
-                remote = self._incoming.popleft()
-            except IndexError:
-                # Another thread was faster.
+        while self._has_room() and (calls := self._calls["remote"]):
+            remote = self._take_remote()
+            if remote is None:
                 return
             coroutines = call_each("remote", calls, remote)
             if coroutines:
                 self._finish_each("remote", coroutines, self._offer_soon)
+
+    def _take_remote(self) -> AnyRemote | None:
+        return self._incoming.popleft() if self._incoming else None
 
     def _refuse_beyond_limit(self) -> None:
         """After all calls: what is left is what nobody has taken."""

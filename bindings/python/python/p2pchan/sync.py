@@ -149,8 +149,7 @@ class Node(BaseNode[Remote]):
         seconds; whether the node goes on. 0 calls what is due at this moment::
 
             node.on("remote", lambda remote: remote.on("data", print))
-            while node.run(1):
-                print(len(node.remotes()), "remotes")
+            node.run(0.5)
 
         Every other call that waits does the same meanwhile. `stop` ends it, in a function or elsewhere.
         """
@@ -159,6 +158,11 @@ class Node(BaseNode[Remote]):
         except TimeoutError:
             pass
         return not self._ended
+
+    def remotes(self) -> list[Remote]:
+        """The remotes that are open and that somebody keeps."""
+        with self._changed:
+            return super().remotes()
 
     def events(self) -> Stream[Event]:
         """As `p2pchan.Node.events`, for `for`."""
@@ -248,6 +252,11 @@ class Node(BaseNode[Remote]):
 
     def _new_remote(self, native: NativeRemote) -> Remote:
         return Remote(native, self)
+
+    def _take_remote(self) -> Remote | None:
+        # Others look for the one that they have asked for.
+        with self._changed:
+            return super()._take_remote()
 
     def _heard_remote(self, remote: Remote, what: int) -> None:
         if remote._callbacks is not None:
