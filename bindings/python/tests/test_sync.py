@@ -3,6 +3,8 @@
 import signal
 import threading
 import time
+from contextlib import suppress
+from typing import Any
 
 import p2pchan
 import pytest
@@ -38,6 +40,49 @@ def test_a_thread_sends_while_another_reads_until_the_end() -> None:
         there.finish()
         sending.join(DEADLINE)
         assert not sending.is_alive()
+
+
+def test_threads_that_read_one_remote_share_its_messages() -> None:
+    total = 60_000
+    with sync_pair() as (here, there):
+        shares: list[list[Any]] = [[], [], [], []]
+
+        def one_by_one(share: list[Any]) -> None:
+            with suppress(p2pchan.ClosedError):
+                while True:
+                    share.append(there.recv())
+
+        def many(share: list[Any]) -> None:
+            while messages := there.recv_many(3):
+                share.extend(messages)
+
+        ways = [one_by_one, one_by_one, many, lambda share: share.extend(there)]
+        reading = [threading.Thread(target=way, args=[share]) for way, share in zip(ways, shares, strict=True)]
+        for thread in reading:
+            thread.start()
+        here.send_many(range(total))
+        here.finish()
+        for thread in reading:
+            thread.join(DEADLINE)
+            assert not thread.is_alive()
+        there.finish()
+        assert sorted(sum(shares, [])) == list(range(total))
+
+
+def test_a_reader_from_whom_others_took_a_batch_waits_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with sync_pair() as (here, there):
+        plain = sync.Remote._here
+        others: list[p2pchan.Message] = []
+
+        def after_others(remote: sync.Remote, most: int) -> list[p2pchan.Message]:
+            if remote._ready and not others:
+                others.append(remote._ready.popleft())
+                here.send("second")
+            return plain(remote, most)
+
+        monkeypatch.setattr(sync.Remote, "_here", after_others)
+        here.send("first")
+        assert (there.recv(DEADLINE), others) == ("second", ["first"])
 
 
 def test_what_does_not_fit_is_sent_once_there_is_room() -> None:

@@ -131,8 +131,7 @@ class BaseRemote:
                     raise InvalidError(
                         'somebody waits for a message of this remote; read it with recv and for, or on("data")'
                     )
-                callbacks.messages.extend(self._ready)
-                self._ready.clear()
+                callbacks.messages.extend(self._here(len(self._ready)))
             added = callbacks.calls.add(event, call)
         self._node._keep(self)
         self._call_soon()
@@ -175,6 +174,16 @@ class BaseRemote:
         self._ready.clear()
         if self._callbacks is not None:
             self._callbacks.messages.clear()
+
+    def _here(self, most: int) -> list[Message]:
+        """Messages that are here already, so many at most. Others may take some at the same time."""
+        here: list[Message] = []
+        try:
+            while len(here) < most:
+                here.append(self._ready.popleft())
+        except IndexError:
+            pass
+        return here
 
     def _check_reader(self) -> None:
         """Whether messages may be read with recv and for."""

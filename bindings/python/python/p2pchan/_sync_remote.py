@@ -42,6 +42,11 @@ class Remote(BaseRemote):
 
     def recv(self, timeout: float | None = None) -> Message:
         """The next message. Raises ClosedError when the peer has ended and everything was read."""
+        try:
+            # Without the lock: taking one is a single step, and so is putting a batch there.
+            return self._ready.popleft()
+        except IndexError:
+            pass
         for message in self._next(timeout):
             return message
         raise ClosedError("the peer has ended, and everything was read")
@@ -51,8 +56,8 @@ class Remote(BaseRemote):
         if most < 1:
             raise ValueError(f"most is {most}; ask for one message at least")
         with self._node._reading:
-            if self._ready:
-                return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+            if here := self._here(most):
+                return here
             self._begin_reading()
         try:
             return self._take(most, timeout)
@@ -63,6 +68,10 @@ class Remote(BaseRemote):
         return self
 
     def __next__(self) -> Message:
+        try:
+            return self._ready.popleft()
+        except IndexError:
+            pass
         for message in self._next(None):
             return message
         raise StopIteration
@@ -89,14 +98,18 @@ class Remote(BaseRemote):
     def _next(self, timeout: float | None) -> list[Message]:
         """The next message; none when the peer has ended."""
         with self._node._reading:
-            if self._ready:
-                return [self._ready.popleft()]
+            if here := self._here(1):
+                return here
             self._begin_reading()
         try:
-            batch = self._take(BATCH, timeout)
-            with self._node._reading:
-                self._ready.extend(batch)
-                return [self._ready.popleft()] if self._ready else []
+            while True:
+                batch = self._take(BATCH, timeout)
+                with self._node._reading:
+                    self._ready.extend(batch)
+                    here = self._here(1)
+                # Others may have taken the whole batch just now.
+                if here or not batch:
+                    return here
         finally:
             self._end_reading()
 
