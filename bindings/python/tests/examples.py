@@ -16,7 +16,7 @@ import re
 import signal
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,17 +43,24 @@ class Example(NamedTuple):
         made |= {node.arg for node in nodes if isinstance(node, ast.arg)}
         return {name.id for name in names} - made
 
+    def endless(self) -> bool:
+        """Whether it goes on until it is stopped."""
+        return re.search(r'\bin node\b|\bwhile\b|\.on\("(remote|data)"', self.code) is not None
+
     def subjects(self) -> set[str]:
         """What it discovers."""
         return {SUBJECT, *re.findall(r"\bdiscover\(\"([^\"]+)\"", self.code)}
 
 
 def examples(root: Path) -> Iterator[Example]:
-    """All that there are."""
+    """All that there are, but for the programs in examples/python, which are run by tests of their own."""
+    programs = [path.read_text(encoding="utf-8") for path in (root / "examples/python").glob("*.py")]
     for name in ("README.md", "bindings/python/README.md", "docs/tutorial-python.md"):
         text = (root / name).read_text(encoding="utf-8")
         for match in re.finditer(r"^```(python|pycon)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             place = f"{name}:{line(text, match)}"
+            if match[2] in programs:
+                continue
             mode = "session" if match[1] == "pycon" else kind(match[2], "fragment")
             yield Example(place, match[2], mode)
     for path in sorted((root / "bindings/python/python/p2pchan").glob("*.py")):
@@ -73,6 +80,11 @@ def line(text: str, match: "re.Match[str]") -> int:
 def kind(code: str, fragment: str) -> str:
     if code.startswith(">>>"):
         return "session"
+    try:
+        compile(code, "", "exec")
+    except SyntaxError:
+        # With `await` outside of functions.
+        return "fragment"
     return "program" if re.search(r"^(import|from) p2pchan\b", code, re.MULTILINE) else fragment
 
 
@@ -125,10 +137,14 @@ def redirect(entrance: str, address: str) -> None:
 NAMES = {name: getattr(p2pchan, name) for name in p2pchan.__all__}
 
 
+def interrupted(call: Callable[[], object]) -> None:
+    """From now on Ctrl-C does this."""
+    signal.signal(signal.SIGINT, lambda *_: call())
+
+
 async def run_fragment(example: Example, path: str, address: str) -> None:
     """With a node and a remote, if it uses them."""
     names: dict[str, Any] = {**NAMES, "asyncio": asyncio, "p2pchan": p2pchan, "sync": sync}
-    code = compile(example.code, path, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     used = example.names() & {"node", "remote"}
     async with p2pchan.Node(discovery={"seeds": address}) as node:
         if used:
@@ -136,12 +152,28 @@ async def run_fragment(example: Example, path: str, address: str) -> None:
             names["node"] = node
         if "remote" in used:
             names["remote"] = await anext(node)
-        result = eval(code, names)
-        if code.co_flags & inspect.CO_COROUTINE:
-            await result
+        body = asyncio.create_task(run_body(example, path, names))
+        loop = asyncio.get_running_loop()
+        interrupted(lambda: loop.call_soon_threadsafe(body.cancel))
+        try:
+            await body
+        except asyncio.CancelledError as stopped:
+            check_stopped(stopped)
+        interrupted(lambda: None)
+
+
+async def run_body(example: Example, path: str, names: dict[str, Any]) -> None:
+    code = compile(example.code, path, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result = eval(code, names)
+    if code.co_flags & inspect.CO_COROUTINE:
+        await result
+    if example.endless():
+        # Functions are called until it is stopped.
+        await asyncio.Event().wait()
 
 
 def run_plain(example: Example, path: str, address: str) -> None:
+    """The same for `p2pchan.sync`."""
     names: dict[str, Any] = {**NAMES, "Node": sync.Node, "p2pchan": p2pchan, "sync": sync}
     used = example.names() & {"node", "remote"}
     with sync.Node(discovery={"seeds": address}) as node:
@@ -150,7 +182,25 @@ def run_plain(example: Example, path: str, address: str) -> None:
             names["node"] = node
         if "remote" in used:
             names["remote"] = node.next_remote()
-        exec(compile(example.code, path, "exec"), names)
+        run_program(example.code, path, names)
+
+
+def run_program(code: str, path: str, names: dict[str, Any]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        exec(compile(code, path, "exec"), names)
+    except KeyboardInterrupt as stopped:
+        check_stopped(stopped)
+    interrupted(lambda: None)
+
+
+def check_stopped(error: BaseException) -> None:
+    """Raises what had gone wrong already when it was stopped."""
+    context = error.__context__
+    if isinstance(context, KeyboardInterrupt | asyncio.CancelledError):
+        check_stopped(context)
+    elif context is not None:
+        raise context from None
 
 
 def run_session(example: Example) -> None:
@@ -161,8 +211,12 @@ def run_session(example: Example) -> None:
     sys.exit(doctest.DocTestRunner(optionflags=options).run(test).failed > 0)
 
 
-def run(example: Example, path: str, address: str) -> None:
-    match example.mode:
+def main() -> None:
+    path, mode, entrance, address = sys.argv[1:5]
+    interrupted(lambda: None)
+    redirect(entrance, address)
+    example = Example(path, Path(path).read_text(encoding="utf-8"), mode)
+    match mode:
         case "fragment":
             asyncio.run(run_fragment(example, path, address))
         case "plain":
@@ -172,28 +226,7 @@ def run(example: Example, path: str, address: str) -> None:
         case _:
             settings = ["listen=0.0.0.0:0", "discovery.bittorrent.bootstrap=public"]
             sys.argv = [path, SUBJECT, *settings]
-            exec(compile(example.code, path, "exec"), {"__name__": "__main__"})
-
-
-def hidden(error: BaseException) -> BaseException | None:
-    """What had gone wrong already when it was stopped."""
-    context = error.__context__
-    if context is None or isinstance(context, KeyboardInterrupt | asyncio.CancelledError):
-        return context and hidden(context)
-    return context
-
-
-def main() -> None:
-    path, mode, entrance, address = sys.argv[1:5]
-    redirect(entrance, address)
-    try:
-        run(Example(path, Path(path).read_text(encoding="utf-8"), mode), path, address)
-        # It has ended by itself, and needs nobody to stop it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except KeyboardInterrupt as interrupt:
-        if failure := hidden(interrupt):
-            raise failure from None
-        sys.exit(128 + signal.SIGINT)
+            run_program(example.code, path, {"__name__": "__main__"})
 
 
 if __name__ == "__main__":

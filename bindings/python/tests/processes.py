@@ -44,8 +44,11 @@ class Lines:
 
     def so_far(self) -> list[str]:
         """All that has come."""
-        while not self._lines.empty():
-            self.next()
+        with suppress(queue.Empty):
+            while (line := self._lines.get_nowait()) is not None:
+                self.seen.append(line)
+            # The end is found again.
+            self._lines.put(None)
         return self.seen
 
     def next(self) -> str | None:

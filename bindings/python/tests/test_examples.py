@@ -2,11 +2,22 @@
 
 import signal
 import sys
+from pathlib import Path
 
+import pytest
 from conftest import SUBJECT, network
 from processes import ROOT, Process
 
-CHAT = [sys.executable, "-X", "dev", "-W", "error", str(ROOT / "examples/python/chat.py")]
+EXAMPLES = ROOT / "examples/python"
+PYTHON = [sys.executable, "-X", "dev", "-W", "error"]
+CHAT = [*PYTHON, str(EXAMPLES / "chat.py")]
+
+
+@pytest.mark.parametrize("name", [path.name for path in EXAMPLES.glob("*.py")])
+def test_the_tutorial_shows_the_program_as_it_is(name: str) -> None:
+    program = (EXAMPLES / name).read_text(encoding="utf-8")
+    tutorial = (ROOT / "docs/tutorial-python.md").read_text(encoding="utf-8")
+    assert f"```python\n{program}```" in tutorial
 
 
 def chat(entrance: str) -> Process:
@@ -40,3 +51,13 @@ def test_a_chat_that_is_told_nothing_says_what_it_takes() -> None:
     with Process(*CHAT) as process:
         assert process.wait() == 1
         assert process.errors.rest() == ["usage: chat.py SUBJECT [SETTING=VALUE]..."]
+
+
+def test_programs_that_share_a_folder_find_each_other_there(tmp_path: Path) -> None:
+    command = [*PYTHON, str(EXAMPLES / "discovery.py"), str(tmp_path), SUBJECT, "127.0.0.1:0"]
+    with Process(*command) as ann, Process(*command) as ben:
+        for person in (ann, ben):
+            assert (person.output.next() or "").endswith(" says: Hello, dude!")
+            assert person.wait() == 0
+            assert person.errors.rest() == []
+    assert list(tmp_path.iterdir()) == [], "they have withdrawn"

@@ -90,6 +90,10 @@ class ForkedError(Error, RuntimeError):
 
 CLASSES: dict[str, type[Error]] = {kind.code: kind for kind in Error.__subclasses__()}
 
+# Tracebacks show where programs find them.
+for _kind in (Error, *CLASSES.values()):
+    _kind.__module__ = __package__ or ""
+
 
 def from_code(code: str, message: str) -> Error:
     """The exception of a kind; one that a later core adds is an `Error` until it has a class."""
