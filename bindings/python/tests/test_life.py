@@ -196,6 +196,28 @@ def test_a_node_that_is_forgotten_ends() -> None:
     run(test)
 
 
+class Interrupted(asyncio.Future[Any]):
+    """One that Ctrl-C cancels right after somebody has looked at it."""
+
+    def done(self) -> bool:
+        before = super().done()
+        self.cancel()
+        return before
+
+
+def test_ctrl_c_in_the_middle_of_a_wake_up_keeps_nobody_else_waiting() -> None:
+    async def test() -> None:
+        async with Pair() as (here, there):
+            reading = asyncio.create_task(there.recv())
+            while not there._readers:
+                await asyncio.sleep(0)
+            there._readers.insert(0, Interrupted())
+            await here.send("for the other")
+            assert await reading == "for the other"
+
+    run(test)
+
+
 def test_wrong_settings_are_named() -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"listn": "127.0.0.1:0"}, "listn.*listen"),

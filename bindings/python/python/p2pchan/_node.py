@@ -3,10 +3,11 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Self
 from weakref import ref
 
-from ._base import FAILED, BaseNode, check_topic
+from ._base import FAILED, RESULT, BaseNode, check_topic
 from ._calls import log_raised
 from ._errors import ClosedError, InvalidError, RefusedError
 from ._events import Event
@@ -242,15 +243,17 @@ class Node(BaseNode[Remote]):
 
     def _answered(self, request: int, what: int, answer: Any) -> None:
         future = self._requests.pop(request, None)
-        if future is None or future.done():
+        if future is None:
             return
-        if what == FAILED:
-            future.set_exception(answer)
-            return
-        remote = None if answer is None else self._remotes.get(answer)
-        if remote is not None and remote in self._incoming:
-            self._incoming.remove(remote)
-        future.set_result(remote)
+        remote = self._remotes.get(answer) if what == RESULT and answer is not None else None
+        # Ctrl-C cancels between any two lines, so that a look would not help.
+        with suppress(asyncio.InvalidStateError):
+            if what == FAILED:
+                future.set_exception(answer)
+            else:
+                future.set_result(remote)
+                if remote is not None and remote in self._incoming:
+                    self._incoming.remove(remote)
 
     def _check_call(self, call: Callable[..., object]) -> None:
         if self._loop is not None:

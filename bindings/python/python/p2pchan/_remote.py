@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from ._base import READABLE, WRITABLE
@@ -166,6 +167,7 @@ class Remote(BaseRemote):
 def wake(waiters: list[asyncio.Future[None]]) -> None:
     """Lets all go on who wait there."""
     for waiter in waiters:
-        if not waiter.done():
+        # Ctrl-C cancels between any two lines, so that a look would not help.
+        with suppress(asyncio.InvalidStateError):
             waiter.set_result(None)
     waiters.clear()
