@@ -503,5 +503,7 @@ int main(void)
         pthread_detach(thread);
     }
     free(line);
+    /* Exit writes what is buffered without asking who is at it. */
+    pthread_mutex_lock(&output);
     return 0;
 }
