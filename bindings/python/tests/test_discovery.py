@@ -147,7 +147,8 @@ def test_a_node_that_is_forgotten_ends_though_a_service_works() -> None:
                 self.cancelled.set()
 
     async def test() -> None:
-        endless = Endless()
+        endless, lost = Endless(), list[Any]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
         node = p2pchan.Node()
         node.add_discovery_service(endless)
         await node.start()
@@ -158,6 +159,8 @@ def test_a_node_that_is_forgotten_ends_though_a_service_works() -> None:
         gc.collect()
         assert gone() is None
         await endless.cancelled.wait()
+        # Cancelled, and not merely collected.
+        assert not lost
 
     run(test)
 
