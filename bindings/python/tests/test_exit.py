@@ -10,9 +10,12 @@ from conftest import DEADLINE
 
 # What asyncio programs begin with: two nodes and the remotes between them, which nobody stops.
 ASYNC = """
-import asyncio, atexit, gc, os, signal, sys, threading
+import asyncio, atexit, gc, logging, os, signal, sys, threading
 import p2pchan
 from p2pchan import sync
+
+# That nobody searches is meant.
+logging.getLogger("p2pchan").setLevel(logging.ERROR)
 
 async def live():
     global near, far, here, there
@@ -29,9 +32,12 @@ def ready():
 
 # The same without an event loop.
 SYNC = """
-import os, sys, threading, time
+import logging, os, sys, threading, time
 import p2pchan
 from p2pchan import sync
+
+# That nobody searches is meant.
+logging.getLogger("p2pchan").setLevel(logging.ERROR)
 
 near, far = [sync.Node(listen="tcp://127.0.0.1:0").start() for _ in range(2)]
 for node in (near, far):

@@ -6,10 +6,11 @@ grows each time; what grows once does not count.
 
 import asyncio
 import gc
+import logging
 import os
 import sys
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ WARM = 3
 
 # What may be more each time: a tenth of a block and 128 bytes for each of 2,048 remotes.
 ALLOWED = {"blocks": 200, "bytes": 256 * 1024, "descriptors": 1, "threads": 1}
+
+
+@pytest.fixture(autouse=True)
+def unlogged() -> Iterator[None]:
+    """Pytest keeps what is logged."""
+    log = logging.getLogger("p2pchan")
+    log.setLevel(logging.ERROR)
+    yield
+    log.setLevel(logging.NOTSET)
 
 
 def measure() -> dict[str, int]:

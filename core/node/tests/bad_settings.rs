@@ -182,7 +182,7 @@ async fn subjects_and_secrets_have_1_to_256_bytes_without_nul() {
 }
 
 #[tokio::test]
-async fn discovering_without_a_discovery_service_is_a_warning_that_says_what_to_set() {
+async fn discovering_without_a_discovery_service_is_one_warning_that_says_what_to_set() {
     let node = listening().start().await.unwrap();
     let mut events = node.events();
     let discovery = node.discover("lonely").unwrap();
@@ -194,6 +194,8 @@ async fn discovering_without_a_discovery_service_is_a_warning_that_says_what_to_
     assert!(warning.contains("discovery.seeds"), "{warning}");
     assert!(warning.contains("discovery.bittorrent.bootstrap"), "{warning}");
     within(discovery.flushed()).await.unwrap();
+    within(node.discover("lonely, too").unwrap().flushed()).await.unwrap();
+    assert_eq!(node.status().totals.warnings, 1);
 }
 
 #[tokio::test]

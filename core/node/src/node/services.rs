@@ -3,7 +3,7 @@
 //! Each subject is looked for with each service of the table; a service that comes later joins in, and
 //! one that goes takes its announcements back first.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{mem, net::SocketAddr, sync::Arc, time::Duration};
 
 use p2pchan_proto::{
     address::TransportKind,
@@ -123,11 +123,18 @@ impl Service {
 pub(super) struct Services {
     pub(super) open: Vec<Service>,
     next: u32,
+    /// The program was told that there is none.
+    missed: bool,
 }
 
 impl Services {
     pub(super) const fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// Whether there is none, and the program was not told so yet; now it is.
+    pub(super) fn missed_first(&mut self) -> bool {
+        self.is_empty() && !mem::replace(&mut self.missed, true)
     }
 
     /// Takes those out of the table that the settings name no more.
@@ -150,6 +157,7 @@ impl Services {
     fn add(&mut self, opened: Opened) -> &Service {
         let Opened { named, verbs, socket } = opened;
         self.next += 1;
+        self.missed = false;
         let (id, stop) = (ServiceId(self.next), watch::channel(false).0);
         self.open.push_mut(Service { id, named, verbs, socket, stop })
     }

@@ -386,7 +386,7 @@ impl Inner {
     }
 
     fn warn_if_nobody_searches(&self) {
-        if self.core().services.is_empty() && !self.is_paused() {
+        if !self.is_paused() && self.core().services.missed_first() {
             self.emit(Event::Warning { message: NOBODY_SEARCHES.into() });
         }
     }
