@@ -45,7 +45,8 @@ class Example(NamedTuple):
 
     def endless(self) -> bool:
         """Whether it goes on until it is stopped."""
-        return re.search(r'\bin node\b|\bwhile\b|\.on\("(remote|data)"', self.code) is not None
+        endless = r'\bin node\b|\bwhile\b|\.on\("(remote|data)"'
+        return re.search(endless, self.code) is not None
 
     def subjects(self) -> set[str]:
         """What it discovers."""
@@ -113,15 +114,23 @@ def redirect(entrance: str, address: str) -> None:
         "discovery.bittorrent.bootstrap": entrance,
         "discovery.bittorrent.port": "0",
     }
-    made, dialled, dialled_sync = _base.BaseNode.__init__, p2pchan.Node.connect, sync.Node.connect
+    made, updated = _base.BaseNode.__init__, p2pchan.Node.update
+    heard = p2pchan.P2PChannels._discovered
+    dialled, dialled_sync = p2pchan.Node.connect, sync.Node.connect
 
-    def make(self: Any, settings: dict[str, Any], *more: Any) -> None:
+    def here(settings: Mapping[str, Any]) -> dict[str, Any]:
         named = {key: replaced.get(key, value) for key, value in flat(settings)}
         if any(key.startswith("discovery.bittorrent") for key in named):
             named["discovery.bittorrent.bootstrap"] = entrance
             named["discovery.bittorrent.address"] = "127.0.0.1"
             named["discovery.lookup_interval"] = "1s"
-        made(self, named, *more)
+        return named
+
+    def make(self: Any, settings: dict[str, Any], *more: Any) -> None:
+        made(self, here(settings), *more)
+
+    async def update(self: p2pchan.Node, settings: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        await updated(self, here({**(settings or {}), **more}))
 
     async def connect(self: p2pchan.Node, _: str) -> p2pchan.Remote:
         return await dialled(self, address)
@@ -129,7 +138,14 @@ def redirect(entrance: str, address: str) -> None:
     def connect_sync(self: sync.Node, _: str, timeout: float | None = None) -> sync.Remote:
         return dialled_sync(self, address, timeout)
 
+    def found(self: p2pchan.P2PChannels, ip: str, port: int | str, subject: str | None = None) -> None:
+        for each in address.split(","):
+            there, at = each.split(":")
+            heard(self, there, at, subject)
+
+    p2pchan.P2PChannels._discovered = found  # type: ignore[method-assign]
     _base.BaseNode.__init__ = make  # type: ignore[method-assign,assignment]
+    p2pchan.Node.update = update  # type: ignore[method-assign]
     p2pchan.Node.connect = connect  # type: ignore[method-assign,assignment]
     sync.Node.connect = connect_sync  # type: ignore[method-assign,assignment]
 
@@ -191,7 +207,9 @@ def run_program(code: str, path: str, names: dict[str, Any]) -> None:
         exec(compile(code, path, "exec"), names)
     except KeyboardInterrupt as stopped:
         check_stopped(stopped)
-    interrupted(lambda: None)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # It has ended; else it lives on, and minds Ctrl-C by itself.
+        interrupted(lambda: None)
 
 
 def check_stopped(error: BaseException) -> None:

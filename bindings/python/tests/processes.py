@@ -12,8 +12,10 @@ from typing import IO, Self
 import pytest
 from conftest import DEADLINE
 
-JOIN = [sys.executable, "-X", "dev", "-W", "error", "-m", "p2pchan", "join"]
-"""`python -m p2pchan join`, with everything that Python can complain of."""
+PYTHON = [sys.executable, "-W", "error"]
+"""Python with all warnings. Its development mode also complains of a machine that is slow."""
+
+JOIN = [*PYTHON, "-m", "p2pchan", "join"]
 
 ROOT = Path(__file__).parents[3]
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pytest
 from conftest import DEADLINE
 from examples import Example, examples
 from p2pchan import sync
-from processes import ROOT, Process
+from processes import PYTHON, ROOT, Process
 
 EXAMPLES = list(examples(ROOT))
 
@@ -93,7 +92,7 @@ def friends(example: Example) -> Iterator[tuple[Friends, str, str]]:
 def run(example: Example, path: Path) -> tuple[int, str, str]:
     """Its exit code and what it printed, after it has ended or was stopped when it had talked."""
     path.write_text(example.code, encoding="utf-8")
-    runner = [sys.executable, "-u", "-X", "dev", "-W", "error", str(Path(__file__).with_name("examples.py"))]
+    runner = [*PYTHON, "-u", str(Path(__file__).with_name("examples.py"))]
     typing = "stdin" in example.code
     # It may take no remotes, so that none ends.
     watching = example.endless() and "node" in example.names() and "remote" not in example.names()

@@ -1,15 +1,13 @@
 """The programs in examples/python, as real processes."""
 
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import SUBJECT, network
-from processes import ROOT, Process
+from processes import PYTHON, ROOT, Process
 
 EXAMPLES = ROOT / "examples/python"
-PYTHON = [sys.executable, "-X", "dev", "-W", "error"]
 CHAT = [*PYTHON, str(EXAMPLES / "chat.py")]
 
 

@@ -34,6 +34,7 @@ Event, Stream           what a node tells of itself
 Error                   what goes wrong: `code` is its kind, and each kind has a class, which is the
                         builtin one too where there is one
 p2pchan.sync            the same without an event loop
+P2PChannels             the same in the manner of the module p2pchannels for Node.js
 python -m p2pchan       a first try in a terminal
 
 `help(p2pchan.Node)` and so on tell the rest. docs/tutorial-python.md begins at the beginning;
@@ -64,6 +65,7 @@ from ._newcomers import Newcomer
 from ._node import Node
 from ._remote import Remote
 from ._waiting import Discovery, Stream
+from .p2pchannels import P2PChannels
 
 __all__ = [
     "AuthError",
@@ -81,6 +83,7 @@ __all__ = [
     "NetworkError",
     "Newcomer",
     "Node",
+    "P2PChannels",
     "ProtocolError",
     "RefusedError",
     "Remote",
