@@ -175,6 +175,16 @@ def test_it_opens_what_it_tells_and_the_phrase_is_not_told() -> None:
         assert not [line for line in process.errors.seen + process.errors.rest() if SUBJECT in line]
 
 
+def test_what_the_library_warns_of_is_told_once_and_as_one_of_its_lines() -> None:
+    with listening() as here, dialling(address(here)) as there:
+        here.errors.until("is open at")
+        here.child.send_signal(signal.SIGINT)
+        assert here.wait() == 130
+        warnings = [line for line in here.errors.seen + here.errors.rest() if "no discovery service" in line]
+        assert len(set(warnings)) == len(warnings) == 1 and warnings[0].startswith("p2pchan: warning: ")
+        assert there.errors.until("is open at")
+
+
 def test_it_talks_with_the_command_line_through_a_dht() -> None:
     program = command_line()
     with network() as entrance:

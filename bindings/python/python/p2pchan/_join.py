@@ -11,6 +11,7 @@ woken, such as that which reads a terminal, does not keep the process.
 import argparse
 import ipaddress
 import json
+import logging
 import os
 import queue
 import re
@@ -23,6 +24,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import Error, InvalidError, Message, SettingsError, TooBigError, sync
+from ._log import log
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -167,6 +169,17 @@ class Lines:
                 data = data[os.write(self._descriptor, data) :]
 
 
+class Telling(logging.Handler):
+    """Leads the log to standard error, as one line among the others."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
 class End(NamedTuple):
     """How it ends: the exit code, and what to say."""
 
@@ -191,6 +204,8 @@ def run(options: argparse.Namespace) -> int:
         with suppress(OSError):
             errors.write("p2pchan: " + printable(text))
 
+    log.addHandler(Telling(tell))
+    log.propagate = False
     listen_for_signals(ends)
     try:
         end = converse(options, ends, tell)
@@ -248,12 +263,9 @@ def start(task: Callable[..., object], *arguments: object) -> threading.Thread:
 
 def opened(node: sync.Node) -> Iterator[str]:
     """What there is to say about the sockets of the node."""
-    status = node.status()
-    for each in status["transport"]["sockets"]:
+    for each in node.status()["transport"]["sockets"]:
         user = each["used_by"]
         yield ("listening on" if user == "listen" else f"{user} uses") + f" {each['address']}"
-    for warning in status["warnings"]:
-        yield f"warning: {warning}"
 
 
 class Room:
