@@ -21,8 +21,3 @@ pub(crate) fn object<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py,
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     object(py, error).map_or_else(|failed| failed, PyErr::from_value)
 }
-
-/// An argument that can never be right.
-pub(crate) fn invalid(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Invalid, message)
-}

@@ -14,18 +14,16 @@
 //! ever runs Python.
 //!
 //! # Layout, in reading order
-//! - `node`, `remote`: the two classes. `mailbox`: what the pump tells, until Python takes it.
-//! - `service`: discovery services of the program, and newcomers.
+//! - `node`, `remote`: the two classes, over the polled node of the pump.
+//! - `service`: what discovery services of the program are asked, and newcomers.
 //! - `stream`: events and statistics, one item when Python asks for it.
 //! - `value`: messages from and to Python objects. `error`: exceptions.
-//! - `runtime`: threads, and forks. `log`: lines of the library's log.
+//! - `log`: lines of the library's log.
 
 mod error;
 mod log;
-mod mailbox;
 mod node;
 mod remote;
-mod runtime;
 mod service;
 mod stream;
 mod value;
@@ -37,9 +35,8 @@ mod native {
     use crate::{
         error::codes,
         log::{log_level, log_lines},
-        node::NativeNode,
+        node::{NativeNode, forked},
         remote::NativeRemote,
-        runtime::forked,
         service::NativeNewcomer,
         stream::NativeStream,
     };

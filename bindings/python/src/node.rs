@@ -1,64 +1,32 @@
 //! A node: from its settings to its end.
 
-use std::{
-    mem,
-    os::fd::AsRawFd,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Instant,
-};
+use std::{mem, os::fd::AsRawFd, sync::Arc};
 
-use p2pchan::{
-    Address, Builder, Discovery, Error, ErrorKind, Node, Remote, Target, settings_from_json,
-};
-use p2pchan_pump::{
-    self as pump, Hub, SERVICES, Turn, Verb, check_name, closed, forked_error, generation,
-};
+use p2pchan::{Address, Error, ErrorKind, Node, Remote, Target, settings_from_json};
+use p2pchan_pump::{Items, PolledNode, Told, Turn};
 use pyo3::{
     intern,
     prelude::*,
     types::{PyDict, PyList},
 };
-use tokio::task::AbortHandle;
 
 use crate::{
-    error::{invalid, object, raise},
+    error::{object, raise},
     log::pending,
-    mailbox::{Mailbox, Told},
     remote::NativeRemote,
-    runtime::Runtime,
-    service::{NativeNewcomer, Service, kind, particulars, verb},
-    stream::{NativeStream, Source},
+    service::{NativeNewcomer, particulars, verb},
+    stream::NativeStream,
     value::{as_dict, to_json},
 };
 
-/// What a node and its remotes share.
-pub(crate) struct Shared {
-    pub(crate) generation: u64,
-    pub(crate) hub: Arc<Hub>,
-    mailbox: Arc<Mailbox>,
-    /// Until it is started.
-    builder: Mutex<Option<Builder>>,
-    /// How many discovery services of the program it has.
-    services: Mutex<usize>,
-    runtime: OnceLock<Arc<Runtime>>,
-    node: OnceLock<Node>,
+/// Called in every child of a fork.
+#[pyfunction]
+pub(crate) fn forked() {
+    p2pchan_pump::forked();
 }
 
-impl Shared {
-    /// Begins to answer a request; the event with its number says how it went. It can be given up.
-    pub(crate) fn request(
-        &self,
-        answer: impl Future<Output = Result<Option<Remote>, Error>> + Send + 'static,
-    ) -> Result<(u64, AbortHandle), Error> {
-        let request = self.hub.request(true)?;
-        let number = request.number;
-        let running = self.runtime.get().and_then(|runtime| runtime.spawn(answer));
-        let running = running.ok_or_else(closed)?;
-        let handle = running.abort_handle();
-        self.hub.answer(request, async { running.await.unwrap_or_else(|_| Err(closed())) })?;
-        Ok((number, handle))
-    }
-}
+/// What a node and its remotes share.
+pub(crate) type Shared = PolledNode<()>;
 
 /// A node without an event loop; `p2pchan.Node` is made of it.
 #[pyclass(frozen, name = "NativeNode", module = "p2pchan._native")]
@@ -73,69 +41,14 @@ fn changes(settings: &Bound<'_, PyDict>) -> PyResult<p2pchan::Changes> {
 }
 
 impl NativeNode {
-    fn live(&self) -> Result<&Shared, Error> {
-        if self.0.generation == generation() { Ok(&self.0) } else { Err(forked_error()) }
-    }
-
-    fn running(&self) -> Result<&Node, Error> {
-        self.live()?.node.get().ok_or_else(|| invalid("the node was not started; start it first"))
-    }
-
     fn request(
         &self,
         answer: impl Future<Output = Result<Option<Remote>, Error>> + Send + 'static,
     ) -> Result<u64, Error> {
-        self.live()?.request(answer).map(|(number, _)| number)
+        self.0.request(answer).map(|(number, _)| number)
     }
 
-    fn start_now(&self, py: Python<'_>) -> Result<u64, Error> {
-        let shared = self.live()?;
-        let mut place = shared.builder.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(builder) = place.as_ref() else {
-            return Err(invalid("a node is started once; make a new one"));
-        };
-        let runtime = Runtime::shared(py, builder.runtime_threads()?)?;
-        let request = shared.hub.request(true)?;
-        let number = request.number;
-        let runtime = shared.runtime.get_or_init(|| runtime);
-        let Some(builder) = place.take() else { return Err(closed()) };
-        let starting = runtime.spawn(builder.start()).ok_or_else(closed)?;
-        let shared = Arc::downgrade(&self.0);
-        self.0.hub.answer(request, async move {
-            let node = starting.await.unwrap_or_else(|_| Err(closed()))?;
-            let shared = shared.upgrade().ok_or_else(closed)?;
-            shared.hub.begin(node.clone());
-            let _ = shared.node.set(node);
-            Ok(None)
-        })?;
-        Ok(number)
-    }
-
-    fn add_service(&self, name: String, verbs: Vec<Verb>) -> Result<usize, Error> {
-        let shared = self.live()?;
-        check_name(&name)?;
-        let mut builder = shared.builder.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut services = shared.services.lock().unwrap_or_else(PoisonError::into_inner);
-        if *services >= SERVICES {
-            let message = format!("{SERVICES} discovery services are added already");
-            return Err(Error::new(ErrorKind::Refused, message));
-        }
-        let Some(before) = builder.take() else {
-            return Err(invalid("discovery services are added before the node is started"));
-        };
-        let place = *services;
-        let finder = Arc::new(Service { name, place, verbs, mailbox: shared.mailbox.clone() });
-        *builder = Some(before.discovery(pump::Service { hub: shared.hub.clone(), finder }));
-        *services += 1;
-        Ok(place)
-    }
-
-    /// A request that ends when the first announcement stands.
-    fn flushed(&self, discovery: Discovery) -> Result<u64, Error> {
-        self.request(async move { discovery.flushed().await.map(|()| None) })
-    }
-
-    fn told<'py>(&self, py: Python<'py>, told: Told) -> PyResult<Bound<'py, PyAny>> {
+    fn told<'py>(&self, py: Python<'py>, told: Told<()>) -> PyResult<Bound<'py, PyAny>> {
         let nothing = py.None();
         let event = match told {
             Told::Remote(channel) => (
@@ -143,9 +56,9 @@ impl NativeNode {
                 Py::new(py, NativeRemote::new(channel, self.0.clone()))?.into_any(),
                 nothing,
             ),
-            Told::Readable(id) => (READABLE, number(py, id.0)?, nothing),
-            Told::Writable(id) => (WRITABLE, number(py, id.0)?, nothing),
-            Told::Ended(id) => (ENDED, number(py, id.0)?, nothing),
+            Told::Readable(channel) => (READABLE, number(py, channel.id.0)?, nothing),
+            Told::Writable(channel) => (WRITABLE, number(py, channel.id.0)?, nothing),
+            Told::Ended(channel) => (ENDED, number(py, channel.id.0)?, nothing),
             Told::Result(request, Ok(remote)) => {
                 let remote = remote.map(|id| number(py, id.0)).transpose()?;
                 (RESULT, number(py, request)?, remote.unwrap_or(nothing))
@@ -202,31 +115,14 @@ impl NativeNode {
         newcomers: bool,
     ) -> PyResult<Self> {
         let py = settings.py();
-        let mut builder = Node::builder().settings(changes(settings)?);
-        if let Some(path) = settings_file {
-            builder = builder.settings_file(path);
-        }
-        builder.runtime_threads().map_err(|error| raise(py, &error))?;
-        let (mailbox, hub) = Mailbox::with_hub();
-        if newcomers {
-            let hub = hub.clone();
-            builder = builder.refuse_later(move |newcomer| Box::pin(hub.refuses(newcomer)));
-        }
-        Ok(Self(Arc::new(Shared {
-            generation: generation(),
-            hub,
-            mailbox,
-            builder: Mutex::new(Some(builder)),
-            services: Mutex::new(0),
-            runtime: OnceLock::new(),
-            node: OnceLock::new(),
-        })))
+        let node = PolledNode::new(changes(settings)?, settings_file, newcomers);
+        node.map(|node| Self(Arc::new(node))).map_err(|error| raise(py, &error))
     }
 
     /// A descriptor that is readable while `dispatch` would find something to do.
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
-        let bell = self.live().and_then(|shared| {
-            shared.hub.pump().bell(AsRawFd::as_raw_fd).map_err(|error| {
+        let bell = self.0.live().and_then(|shared| {
+            shared.hub().pump().bell(AsRawFd::as_raw_fd).map_err(|error| {
                 Error::new(ErrorKind::Io, format!("no descriptor for events: {error}"))
             })
         });
@@ -236,10 +132,10 @@ impl NativeNode {
     /// Does what there is to do at this moment, and adds what has happened to a deque: whether the node
     /// goes on.
     fn dispatch(&self, py: Python<'_>, happened: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let shared = self.live().map_err(|error| raise(py, &error))?;
-        let turn = shared.hub.pump().turn(Some(Instant::now()));
+        let shared = self.0.live().map_err(|error| raise(py, &error))?;
+        let (turn, happening) = shared.turn();
         let told = PyList::empty(py);
-        for event in shared.mailbox.take() {
+        for event in happening {
             told.append(self.told(py, event)?)?;
         }
         if pending() {
@@ -251,82 +147,65 @@ impl NativeNode {
 
     /// Makes the descriptor readable once.
     fn wake(&self, py: Python<'_>) -> PyResult<()> {
-        let shared = self.live().map_err(|error| raise(py, &error))?;
-        shared.hub.pump().wake();
+        let shared = self.0.live().map_err(|error| raise(py, &error))?;
+        shared.hub().pump().wake();
         Ok(())
     }
 
     /// Begins to open what the settings name; a request.
     fn start(&self, py: Python<'_>) -> PyResult<u64> {
-        self.start_now(py).map_err(|error| raise(py, &error))
+        self.0.start().map_err(|error| raise(py, &error))
     }
 
     /// Begins to end the node; `dispatch` says when it has.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        let shared = self.live().map_err(|error| raise(py, &error))?;
-        match (shared.node.get(), shared.runtime.get()) {
-            (Some(node), Some(runtime)) => {
-                let node = node.clone();
-                let closing = runtime.spawn(async move { node.close().await });
-                shared.hub.stop(async {
-                    if let Some(closing) = closing {
-                        drop(closing.await);
-                    }
-                });
-            }
-            _ => shared.hub.pump().end(),
-        }
-        Ok(())
+        self.0.stop().map_err(|error| raise(py, &error))
     }
 
     #[getter]
     fn id(&self, py: Python<'_>) -> PyResult<String> {
-        self.running().map(|node| node.id().to_string()).map_err(|error| raise(py, &error))
+        self.0.running().map(|node| node.id().to_string()).map_err(|error| raise(py, &error))
     }
 
     #[getter]
     fn addresses(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let addresses = self.running().map(Node::addresses).map_err(|error| raise(py, &error))?;
+        let addresses = self.0.running().map(Node::addresses).map_err(|error| raise(py, &error))?;
         Ok(addresses.iter().map(ToString::to_string).collect())
     }
 
     /// The setting `limits.waiting`.
-    fn most_waiting(&self, py: Python<'_>) -> PyResult<u64> {
-        let node = self.running().map_err(|error| raise(py, &error))?;
-        let most = node.settings().value("limits.waiting").map(ToString::to_string);
-        most.and_then(|most| most.parse().ok()).ok_or_else(|| {
-            raise(py, &Error::new(ErrorKind::Internal, "limits.waiting is no number"))
-        })
+    fn most_waiting(&self, py: Python<'_>) -> PyResult<u32> {
+        self.0.most_waiting().map_err(|error| raise(py, &error))
     }
 
     /// Discovers a subject; a request that ends when the announcement stands.
     fn discover(&self, py: Python<'_>, subject: &str, secret: Option<&str>) -> PyResult<u64> {
-        let discovery = self.running().and_then(|node| match secret {
+        let discovery = self.0.running().and_then(|node| match secret {
             None => node.discover(subject),
             Some(secret) => node.discover_with_secret(subject, secret),
         });
-        discovery.and_then(|it| self.flushed(it)).map_err(|error| raise(py, &error))
+        discovery.and_then(|it| self.0.flushed(it)).map_err(|error| raise(py, &error))
     }
 
     fn discover_topic(&self, py: Python<'_>, topic: [u8; 32]) -> PyResult<u64> {
-        let discovery = self.running().and_then(|node| node.discover_topic(topic));
-        discovery.and_then(|it| self.flushed(it)).map_err(|error| raise(py, &error))
+        let discovery = self.0.running().and_then(|node| node.discover_topic(topic));
+        discovery.and_then(|it| self.0.flushed(it)).map_err(|error| raise(py, &error))
     }
 
     fn stop_discover(&self, py: Python<'_>, subject: &str) -> PyResult<()> {
-        let stopped = self.running().and_then(|node| node.stop_discover(subject));
+        let stopped = self.0.running().and_then(|node| node.stop_discover(subject));
         stopped.map_err(|error| raise(py, &error))
     }
 
     fn stop_discover_topic(&self, py: Python<'_>, topic: [u8; 32]) -> PyResult<()> {
-        let node = self.running().map_err(|error| raise(py, &error))?;
+        let node = self.0.running().map_err(|error| raise(py, &error))?;
         node.stop_discover_topic(topic);
         Ok(())
     }
 
     /// Dials an address; a request.
     fn connect(&self, py: Python<'_>, address: &str) -> PyResult<u64> {
-        let node = self.running().cloned();
+        let node = self.0.running().cloned();
         let request = node.and_then(|node| {
             let address: Address = address.parse()?;
             self.request(async move { node.connect(address).await.map(Some) })
@@ -337,7 +216,7 @@ impl NativeNode {
     /// Changes settings; a request.
     fn update(&self, py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<u64> {
         let changes = changes(settings)?;
-        let node = self.running().cloned();
+        let node = self.0.running().cloned();
         let request = node.and_then(|node| {
             self.request(async move { node.update(changes).await.map(|()| None) })
         });
@@ -346,7 +225,7 @@ impl NativeNode {
 
     /// Reads the settings file again; a request.
     fn reload(&self, py: Python<'_>) -> PyResult<u64> {
-        let node = self.running().cloned();
+        let node = self.0.running().cloned();
         let request =
             node.and_then(|node| self.request(async move { node.reload().await.map(|()| None) }));
         request.map_err(|error| raise(py, &error))
@@ -360,13 +239,14 @@ impl NativeNode {
         verbs: Vec<String>,
     ) -> PyResult<usize> {
         let verbs = verbs.into_iter().filter_map(|name| verb(&name)).collect();
-        self.add_service(name, verbs).map_err(|error| raise(py, &error))
+        self.0.add_service(name, verbs).map_err(|error| raise(py, &error))
     }
 
     /// A discovery service has found an address.
     fn discovery_found(&self, py: Python<'_>, request: u64, address: &str) -> PyResult<()> {
-        let found =
-            address.parse().and_then(|address| self.live()?.hub.discovery_found(request, address));
+        let found = address
+            .parse()
+            .and_then(|address| self.0.live()?.hub().discovery_found(request, address));
         found.map_err(|error| raise(py, &error))
     }
 
@@ -377,33 +257,29 @@ impl NativeNode {
         request: u64,
         error: Option<(String, String)>,
     ) -> PyResult<()> {
-        let result = error.map_or(Ok(()), |(code, message)| Err(Error::new(kind(&code), message)));
-        let shared = self.live().map_err(|error| raise(py, &error))?;
-        // It may have been given up meanwhile.
-        let _ = shared.hub.discovery_done(request, result);
-        Ok(())
+        self.0.discovery_done(request, error).map_err(|error| raise(py, &error))
     }
 
     /// What is open, and then what happens.
     fn events(&self, py: Python<'_>) -> PyResult<NativeStream> {
-        let node = self.running().map_err(|error| raise(py, &error))?;
-        Ok(NativeStream::new(self.0.clone(), Source::Events(node.events())))
+        let node = self.0.running().map_err(|error| raise(py, &error))?;
+        Ok(NativeStream::new(self.0.clone(), Items::events(node.events())))
     }
 
     /// The counters that change.
     fn stats(&self, py: Python<'_>) -> PyResult<NativeStream> {
-        let node = self.running().map_err(|error| raise(py, &error))?;
-        Ok(NativeStream::new(self.0.clone(), Source::Stats(node.stats())))
+        let node = self.0.running().map_err(|error| raise(py, &error))?;
+        Ok(NativeStream::new(self.0.clone(), Items::stats(node.stats())))
     }
 
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let node = self.running().map_err(|error| raise(py, &error))?;
+        let node = self.0.running().map_err(|error| raise(py, &error))?;
         let status = py.detach(|| serde_json::json!(node.status()));
         as_dict(py, &status)
     }
 
     fn explain<'py>(&self, py: Python<'py>, target: &str) -> PyResult<Bound<'py, PyAny>> {
-        let node = self.running().map_err(|error| raise(py, &error))?;
+        let node = self.0.running().map_err(|error| raise(py, &error))?;
         let target: Target = target.parse().map_err(|error| raise(py, &error))?;
         let explanation = py.detach(|| serde_json::json!(node.explain(target)));
         as_dict(py, &explanation)
@@ -413,17 +289,10 @@ impl NativeNode {
 impl Drop for NativeNode {
     /// Ends it without waiting. In a child of a fork nothing is touched, not even by dropping.
     fn drop(&mut self) {
-        let shared = self.0.clone();
-        if shared.generation != generation() {
-            return mem::forget(shared);
-        }
-        shared.hub.pump().end();
-        if let (Some(node), Some(runtime)) = (shared.node.get(), shared.runtime.get()) {
-            let (node, kept) = (node.clone(), runtime.clone());
-            runtime.spawn(async move {
-                node.close().await;
-                drop(kept);
-            });
+        if self.0.is_own() {
+            self.0.abandon();
+        } else {
+            mem::forget(self.0.clone());
         }
     }
 }

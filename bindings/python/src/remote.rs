@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc};
 
 use p2pchan::{ErrorKind, Message};
-use p2pchan_pump::{forked_error, generation};
+use p2pchan_pump::{Channel, Taken, forked_error};
 use pyo3::{
     prelude::*,
     types::{PyList, PySequence},
@@ -11,7 +11,6 @@ use pyo3::{
 
 use crate::{
     error::{object, raise},
-    mailbox::{Channel, Taken},
     node::Shared,
     value::{Outgoing, from_message},
 };
@@ -22,21 +21,17 @@ const LONG: usize = 64 * 1024;
 /// A remote without an event loop; `p2pchan.Remote` is made of it.
 #[pyclass(frozen, name = "NativeRemote", module = "p2pchan._native")]
 pub(crate) struct NativeRemote {
-    channel: Arc<Channel>,
+    channel: Arc<Channel<()>>,
     node: Arc<Shared>,
 }
 
 impl NativeRemote {
-    pub(crate) const fn new(channel: Arc<Channel>, node: Arc<Shared>) -> Self {
+    pub(crate) const fn new(channel: Arc<Channel<()>>, node: Arc<Shared>) -> Self {
         Self { channel, node }
     }
 
-    fn live(&self, py: Python<'_>) -> PyResult<&Channel> {
-        if self.node.generation == generation() {
-            Ok(&self.channel)
-        } else {
-            Err(raise(py, &forked_error()))
-        }
+    fn live(&self, py: Python<'_>) -> PyResult<&Channel<()>> {
+        if self.node.is_own() { Ok(&self.channel) } else { Err(raise(py, &forked_error())) }
     }
 
     fn send(&self, py: Python<'_>, message: &Outgoing<'_>) -> PyResult<bool> {
@@ -174,7 +169,7 @@ impl NativeRemote {
     /// Asks for an event once there is room.
     fn await_room(&self, py: Python<'_>) -> PyResult<()> {
         self.live(py)?;
-        self.node.hub.await_room(self.channel.id, self.channel.entry.clone());
+        self.node.hub().await_room(self.channel.id, self.channel.entry.clone());
         Ok(())
     }
 
@@ -211,7 +206,7 @@ impl NativeRemote {
 impl Drop for NativeRemote {
     /// Nobody can read it any more. In a child of a fork nothing is touched, not even by dropping.
     fn drop(&mut self) {
-        if self.node.generation == generation() {
+        if self.node.is_own() {
             self.channel.abandon();
         } else {
             mem::forget((self.channel.clone(), self.node.clone()));

@@ -2,44 +2,12 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
-use p2pchan::{ErrorKind, Newcomer, Topic};
-use p2pchan_pump::{Answer, Finder, Verb, generation};
+use p2pchan::Newcomer;
+use p2pchan_pump::{Answer, Asked, Verb, generation};
 use pyo3::{prelude::*, types::PyBytes};
-
-use crate::mailbox::{Asked, Mailbox, Told};
-
-/// A service of the program.
-pub(crate) struct Service {
-    pub(crate) name: String,
-    /// Its place among the services of the node.
-    pub(crate) place: usize,
-    /// The verbs that it has.
-    pub(crate) verbs: Vec<Verb>,
-    pub(crate) mailbox: Arc<Mailbox>,
-}
-
-impl Finder for Service {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn begin(&self, verb: Verb, request: u64, topic: &Topic) -> bool {
-        if !self.verbs.contains(&verb) {
-            return false;
-        }
-        let find_key = topic.find_key(&self.name);
-        let (place, topic) = (self.place, topic.clone());
-        self.mailbox.tell(Told::Asked(Asked { request, place, verb, topic, find_key }));
-        true
-    }
-
-    fn cancel(&self, request: u64) {
-        self.mailbox.tell(Told::Cancelled(request));
-    }
-}
 
 /// The verbs and their names in Python.
 const VERBS: [(Verb, &str); 3] =
@@ -47,11 +15,6 @@ const VERBS: [(Verb, &str); 3] =
 
 pub(crate) fn verb(name: &str) -> Option<Verb> {
     VERBS.into_iter().find(|(_, own)| *own == name).map(|(verb, _)| verb)
-}
-
-/// The kind of an error by its name in all languages.
-pub(crate) fn kind(code: &str) -> ErrorKind {
-    ErrorKind::ALL.into_iter().find(|kind| kind.code() == code).unwrap_or(ErrorKind::Internal)
 }
 
 /// The place of the service, the verb, the phrase (None for a raw topic), the key and the addresses.

@@ -4,7 +4,7 @@ use p2pchan::{Error, Event};
 use serde_json::{Value, json};
 
 /// The name of an event, the same in all languages, and its particulars: always an object.
-pub fn named(event: &Event) -> (&'static str, Value) {
+pub(crate) fn named(event: &Event) -> (&'static str, Value) {
     match event {
         Event::Listening { address } => ("listening", json!({"address": text(address)})),
         Event::NotListening { address } => ("not_listening", json!({"address": text(address)})),

@@ -38,6 +38,8 @@ struct State {
     /// Threads that wait for something to do, or for their turn.
     waiting: usize,
     bell: Option<Bell>,
+    /// Who is woken when something is ready: a loop that has no descriptors.
+    watcher: Option<Waker>,
     /// Who waits until its task is the only one left: whoever closes the node.
     alone: Option<Waker>,
     /// Who waits until nobody turns the pump: whoever gives the node back.
@@ -117,11 +119,13 @@ impl Pump {
     fn alert(&self, mut state: MutexGuard<'_, State>) {
         let waiting = state.waiting > 0;
         let clapper = state.bell.as_mut().and_then(Bell::lift);
+        let watcher = state.watcher.take();
         drop(state);
         if waiting {
             self.changed.notify_all();
         }
         clapper.into_iter().for_each(Clapper::ring);
+        watcher.into_iter().for_each(Waker::wake);
     }
 
     /// Waits until something is ready, at most until then (for ever without a time), and runs what is
@@ -251,6 +255,19 @@ impl Pump {
         for task in tasks.into_values().chain(ready) {
             let future = task.future.try_lock().ok().and_then(|mut future| future.take());
             drop(future);
+        }
+    }
+
+    /// Wakes once a turn would find something to do: at once if it would now, else on whichever thread
+    /// makes something ready, which holds no lock of the pump meanwhile. A second call takes the place
+    /// of the first. For programs whose loop is woken by a call instead of a descriptor.
+    pub fn wake_when_ready(&self, waker: &Waker) {
+        let mut state = lock(&self.state);
+        if state.ready.is_empty() && !state.ended {
+            state.watcher = Some(waker.clone());
+        } else {
+            drop(state);
+            waker.wake_by_ref();
         }
     }
 
@@ -428,6 +445,33 @@ mod tests {
         assert_eq!(pump.turn(soon()), Turn::Ran);
         sender.send(()).unwrap();
         while pump.turn(soon()) != Turn::Ended {}
+    }
+
+    #[test]
+    fn who_is_to_be_woken_is_woken_once_when_something_is_ready_and_at_the_end() {
+        struct Count(AtomicUsize);
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let (pump, count) = (Pump::new(), Arc::new(Count(AtomicUsize::new(0))));
+        let waker = Waker::from(count.clone());
+        let woken = || count.0.swap(0, Ordering::SeqCst);
+        pump.wake_when_ready(&waker);
+        assert_eq!(woken(), 0);
+        pump.spawn(async {});
+        pump.spawn(async {});
+        assert_eq!(woken(), 1, "once, until it asks again");
+        pump.wake_when_ready(&waker);
+        assert_eq!(woken(), 1, "at once, as something is ready");
+        pump.turn(soon());
+        pump.wake_when_ready(&waker);
+        assert_eq!(woken(), 0);
+        pump.end();
+        assert_eq!(woken(), 1);
+        pump.wake_when_ready(&waker);
+        assert_eq!(woken(), 1, "whoever asks after the end learns of it");
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl Answer {
     pub fn give(self, refused: bool) {
         let _ = self.0.send(refused);
     }
+
+    /// Whether anybody waits for it.
+    pub fn is_awaited(&self) -> bool {
+        !self.0.is_closed()
+    }
 }
 
 /// What stands between one node and its program. Its tasks are: one that accepts remotes, two for

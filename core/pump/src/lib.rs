@@ -20,6 +20,8 @@
 //! # Layout
 //! - `executor`: the pump. `bell`: the descriptor that is readable while there is something to do.
 //! - `slots`: remotes by number. `hub`: a node's tasks, and what they tell.
+//! - `polled`, `mailbox`: a node that is asked what has happened, for languages in which no call may come
+//!   from inside a turn. `items`: its events and statistics, one by one.
 //! - `events`: events by name. `finder`: discovery services of the program. `fork`: children. `log`:
 //!   the library's log. `runtime`: the threads on which nodes run.
 
@@ -31,17 +33,22 @@ mod executor;
 mod finder;
 mod fork;
 mod hub;
+mod items;
 mod log;
+mod mailbox;
+mod polled;
 mod runtime;
 mod slots;
 #[cfg(test)]
 mod tests;
 
-pub use events::named;
 pub use executor::{Pump, Turn, said};
 pub use finder::{Finder, SERVICES, Service, Verb, check_name};
 pub use fork::{forked, forked_error, generation};
 pub use hub::{Answer, Entry, Hub, Program, Request, closed, forget_recent};
+pub use items::Items;
 pub use log::{Lines, level_changed, subscribe};
+pub use mailbox::{Asked, Channel, Mailbox, Taken, Told};
+pub use polled::PolledNode;
 pub use runtime::runtime;
 pub use slots::RemoteId;

@@ -1,4 +1,5 @@
-//! What the pump tells, until Python takes it.
+//! What the pump tells, until a program takes it: for languages in which no call may come from inside a
+//! turn. Each turn leaves a list of what has happened; messages wait in an inbox for each remote.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,38 +8,59 @@ use std::{
 };
 
 use p2pchan::{Error, Message, Newcomer, Reason, Sender, Topic};
-use p2pchan_pump::{Answer, Entry, Hub, Program, RemoteId, Verb, closed};
 
-/// Messages that a remote takes from its connection at once: enough that waking Python for them costs
-/// nothing beside them.
+use crate::{
+    finder::Verb,
+    hub::{Answer, Entry, Hub, Program, closed},
+    slots::RemoteId,
+};
+
+/// Messages that a remote takes from its connection at once: enough that waking a program for them
+/// costs nothing beside them.
 const BATCH: usize = 256;
 
 /// Something that has happened; messages wait in their remote's inbox.
-pub(crate) enum Told {
-    Remote(Arc<Channel>),
-    Readable(RemoteId),
-    Writable(RemoteId),
-    Ended(RemoteId),
+pub enum Told<T> {
+    /// A remote has opened. It is paused until somebody wants to read it.
+    Remote(Arc<Channel<T>>),
+    /// Messages are here.
+    Readable(Arc<Channel<T>>),
+    /// There is room again.
+    Writable(Arc<Channel<T>>),
+    /// It has ended, after all its messages.
+    Ended(Arc<Channel<T>>),
+    /// A request was answered; a remote in the answer was told of before.
     Result(u64, Result<Option<RemoteId>, Error>),
+    /// Somebody would get a remote, and waits for the answer.
     Newcomer(Newcomer, Answer),
+    /// A discovery service of the program is asked for something.
     Asked(Asked),
+    /// The answer to that number is not needed any more.
     Cancelled(u64),
 }
 
-/// What a discovery service of the program is asked for.
-pub(crate) struct Asked {
-    pub(crate) request: u64,
+/// What a discovery service of the program is asked for; [`Hub::discovery_done`] answers.
+pub struct Asked {
+    /// The number of the request.
+    pub request: u64,
     /// Which of the services.
-    pub(crate) place: usize,
-    pub(crate) verb: Verb,
-    pub(crate) topic: Topic,
-    pub(crate) find_key: [u8; 32],
+    pub place: usize,
+    /// What it is to do.
+    pub verb: Verb,
+    /// For what.
+    pub topic: Topic,
+    /// The key under which this service is to find it.
+    pub find_key: [u8; 32],
 }
 
-/// A remote as Python has it.
-pub(crate) struct Channel {
-    pub(crate) id: RemoteId,
-    pub(crate) entry: Arc<Entry>,
+/// A remote, with what the language's face keeps of it.
+pub struct Channel<T> {
+    /// Its number.
+    pub id: RemoteId,
+    /// What the hub keeps of it.
+    pub entry: Arc<Entry>,
+    /// The face's own.
+    pub own: T,
     inbox: Mutex<Inbox>,
 }
 
@@ -52,20 +74,22 @@ struct Inbox {
 }
 
 /// What a remote has at this moment.
-pub(crate) enum Taken {
+pub enum Taken {
+    /// At least one, in their order.
     Messages(Vec<Message>),
-    /// Nothing yet: an event says when.
+    /// Nothing yet: it is told when.
     Nothing,
+    /// Nothing any more, and why if that is not a clean end.
     Ended(Result<(), Error>),
 }
 
-impl Channel {
+impl<T> Channel<T> {
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes so many messages, or lets the connection go on if there are none.
-    pub(crate) fn take(&self, most: usize) -> Taken {
+    pub fn take(&self, most: usize) -> Taken {
         let mut inbox = self.inbox();
         if !inbox.messages.is_empty() {
             let count = most.min(inbox.messages.len());
@@ -79,8 +103,26 @@ impl Channel {
         Taken::Nothing
     }
 
+    /// Takes messages one by one for as long as the program has room for them, and then lets the
+    /// connection go on if none is left: false if one is.
+    pub fn take_while(&self, mut takes: impl FnMut(&mut Message) -> bool) -> bool {
+        let mut inbox = self.inbox();
+        while let Some(message) = inbox.messages.front_mut() {
+            if !takes(message) {
+                return false;
+            }
+            inbox.messages.pop_front();
+        }
+        let goes_on = inbox.ended.is_none();
+        drop(inbox);
+        if goes_on {
+            self.entry.resume();
+        }
+        true
+    }
+
     /// Lets the connection go on if nothing is here: one batch more, or the end, may come.
-    pub(crate) fn watch(&self) {
+    pub fn watch(&self) {
         let inbox = self.inbox();
         if inbox.messages.is_empty() && inbox.ended.is_none() {
             drop(inbox);
@@ -88,14 +130,19 @@ impl Channel {
         }
     }
 
+    /// Whether messages are here.
+    pub fn has_messages(&self) -> bool {
+        !self.inbox().messages.is_empty()
+    }
+
     /// Gives back what could not be handed over, in its order.
-    pub(crate) fn put_back(&self, messages: impl DoubleEndedIterator<Item = Message>) {
+    pub fn put_back(&self, messages: impl DoubleEndedIterator<Item = Message>) {
         let mut inbox = self.inbox();
         messages.rev().for_each(|message| inbox.messages.push_front(message));
     }
 
     /// Ends it; what the peer still sends is read and thrown away, so that the end comes.
-    pub(crate) fn abandon(&self) {
+    pub fn abandon(&self) {
         let mut inbox = self.inbox();
         inbox.abandoned = true;
         inbox.messages.clear();
@@ -105,47 +152,52 @@ impl Channel {
     }
 
     /// How it ended, once that was told.
-    pub(crate) fn ended(&self) -> Option<Result<(), Error>> {
+    pub fn ended(&self) -> Option<Result<(), Error>> {
         self.inbox().ended.clone()
     }
 }
 
-/// As long as there are remotes, requests and one turn: the events of a turn are taken after it.
-#[derive(Default)]
-pub(crate) struct Mailbox {
+/// Where a hub tells what happens. It holds as much as there are remotes, requests and one turn, if
+/// the program takes it after each.
+pub struct Mailbox<T> {
     hub: OnceLock<Weak<Hub>>,
-    told: Mutex<Vec<Told>>,
-    channels: Mutex<BTreeMap<u64, Arc<Channel>>>,
+    told: Mutex<Vec<Told<T>>>,
+    channels: Mutex<BTreeMap<u64, Arc<Channel<T>>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Mailbox {
+impl<T: Default + Send + Sync + 'static> Mailbox<T> {
     /// A hub that tells a new mailbox.
-    pub(crate) fn with_hub() -> (Arc<Self>, Arc<Hub>) {
-        let mailbox = Arc::new(Self::default());
+    pub fn with_hub() -> (Arc<Self>, Arc<Hub>) {
+        let mailbox = Arc::new(Self {
+            hub: OnceLock::new(),
+            told: Mutex::default(),
+            channels: Mutex::default(),
+        });
         let hub = Hub::new(mailbox.clone());
         let _ = mailbox.hub.set(Arc::downgrade(&hub));
         (mailbox, hub)
     }
 
     /// All that was told since the last time.
-    pub(crate) fn take(&self) -> Vec<Told> {
+    pub fn take(&self) -> Vec<Told<T>> {
         mem::take(&mut *lock(&self.told))
     }
 
-    pub(crate) fn tell(&self, told: Told) {
+    /// Adds to what was told.
+    pub fn tell(&self, told: Told<T>) {
         lock(&self.told).push(told);
     }
 
-    fn channel(&self, RemoteId(id): RemoteId) -> Option<Arc<Channel>> {
+    fn channel(&self, RemoteId(id): RemoteId) -> Option<Arc<Channel<T>>> {
         lock(&self.channels).get(&id).cloned()
     }
 }
 
-impl Program for Mailbox {
+impl<T: Default + Send + Sync + 'static> Program for Mailbox<T> {
     fn batch(&self) -> usize {
         BATCH
     }
@@ -155,7 +207,8 @@ impl Program for Mailbox {
         let Some(entry) = hub.and_then(|hub| hub.with(id, Arc::clone).ok()) else { return };
         // Until somebody wants to read it.
         entry.pause();
-        let channel = Arc::new(Channel { id, entry, inbox: Mutex::default() });
+        let channel = Channel { id, entry, own: T::default(), inbox: Mutex::default() };
+        let channel = Arc::new(channel);
         lock(&self.channels).insert(id.0, channel.clone());
         self.tell(Told::Remote(channel));
     }
@@ -169,18 +222,20 @@ impl Program for Mailbox {
         inbox.messages.extend(messages.iter().cloned());
         drop(inbox);
         channel.entry.pause();
-        self.tell(Told::Readable(id));
+        self.tell(Told::Readable(channel));
     }
 
     fn writable(&self, id: RemoteId) {
-        self.tell(Told::Writable(id));
+        if let Some(channel) = self.channel(id) {
+            self.tell(Told::Writable(channel));
+        }
     }
 
     fn ended(&self, id: RemoteId, reason: Option<&Reason>) {
         let Some(channel) = lock(&self.channels).remove(&id.0) else { return };
         let error = reason.map_or_else(|| Some(closed()), Reason::to_error);
         channel.inbox().ended = Some(error.map_or(Ok(()), Err));
-        self.tell(Told::Ended(id));
+        self.tell(Told::Ended(channel));
     }
 
     fn result(&self, request: u64, result: Result<Option<RemoteId>, &Error>) {
