@@ -472,6 +472,12 @@ impl Sender {
         self.state.link.lock().session.rtt()
     }
 
+    /// The length of the longest message that can be sent, in bytes: the smaller `limits.message` of the
+    /// two sides, as it was when they connected.
+    pub fn longest_message(&self) -> u64 {
+        self.state.link.lock().session.longest_message()
+    }
+
     /// As [`Remote::reason`].
     pub fn reason(&self) -> Option<&Reason> {
         self.state.ended.get()

@@ -43,8 +43,7 @@ impl Session {
     /// See [`SendError`].
     #[inline]
     pub fn send(&mut self, id: ChannelId, kind: Kind, payload: &[u8]) -> Result<bool, SendError> {
-        let max = self.peer.as_ref().map_or(0, |about| about.max_message);
-        let max = max.min(self.config.max_message);
+        let max = self.longest_message();
         let (high_water, low_water) = (self.config.high_water, self.config.low_water);
         let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
             return Err(SendError::Ended);
@@ -64,6 +63,13 @@ impl Session {
         channel.traffic.messages_sent += 1;
         channel.traffic.bytes_sent += payload.len() as u64;
         Ok(std::mem::take(&mut self.driver_idle))
+    }
+
+    /// The length of the longest message that this side sends and the peer takes.
+    #[inline]
+    pub fn longest_message(&self) -> u64 {
+        let max = self.peer.as_ref().map_or(0, |about| about.max_message);
+        max.min(self.config.max_message)
     }
 
     /// Whether a message of ordinary length would be queued now; if not, [`Event::Writable`] comes
