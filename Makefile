@@ -37,7 +37,7 @@ help: ## Lists the targets
 
 ## What users want
 
-.PHONY: build demo bench fuzz soak doc install install-program install-library wheel uninstall clean
+.PHONY: build demo bench fuzz soak doc install install-program install-library wheel addon uninstall clean
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
@@ -87,6 +87,9 @@ install-library: cargo-c ## Installs the C library, its header and p2pchan.pc
 wheel: ## Builds the Python package: target/wheels
 	bindings/python/check wheel
 
+addon: ## Builds the packages for Node: target/npm
+	bindings/node/check addon
+
 .PHONY: cargo-c
 cargo-c:
 	@$(CARGO) cinstall --version 2>/dev/null || { \
@@ -109,8 +112,8 @@ clean: ## Removes what was built
 
 ## Checks, in the order of `make test`: what fails fast comes first
 
-.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest python scenarios rules sanitize races interop linkage symbols size msrv
-test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest python scenarios rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
+.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest python node scenarios rules sanitize races interop linkage symbols size msrv
+test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest python node scenarios rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
 	@printf '\n=== all checks passed: %s\n' '$^'
 
 tree: ## Checks that the repository stands on its own
@@ -200,6 +203,10 @@ races: ## Runs the programs in C under ThreadSanitizer; needs nightly Rust
 python: ## Runs the tests of the Python interface, with each Python from 3.11 on that is found
 	$(call heading,'the Python interface')
 	bindings/python/check < /dev/null
+
+node: ## Runs the tests of the Node interface, with each Node from 20 on that is found
+	$(call heading,'the Node interface')
+	bindings/node/check < /dev/null
 
 scenarios: ## Plays what every language does, each with each, in processes of their own
 	$(call heading,'behaviours that all languages share')

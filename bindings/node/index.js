@@ -1,0 +1,9 @@
+'use strict'
+// Live, encrypted channels between all programs that share a phrase. index.d.ts says what everything does.
+
+const { P2PChanError } = require('./lib/errors')
+const { Discovery } = require('./lib/discovery')
+const { Node } = require('./lib/node')
+const { Remote } = require('./lib/remote')
+
+module.exports = { Discovery, Node, P2PChanError, Remote }
