@@ -8,7 +8,7 @@ use std::{
 };
 
 use p2pchan::{Builder, Changes, Discovery, Error, ErrorKind, Node, Remote, Topic};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::{
     executor::Turn,
@@ -31,7 +31,8 @@ pub struct PolledNode<T> {
     builder: Mutex<Option<Builder>>,
     /// How many discovery services of the program it has.
     services: Mutex<usize>,
-    runtime: OnceLock<Arc<SharedRuntime>>,
+    /// From its start to its end, even if the program keeps what has ended.
+    runtime: Mutex<Option<Arc<SharedRuntime>>>,
     node: Arc<OnceLock<Node>>,
 }
 
@@ -65,7 +66,7 @@ impl<T: Default + Send + Sync + 'static> PolledNode<T> {
             mailbox,
             builder: Mutex::new(Some(builder)),
             services: Mutex::new(0),
-            runtime: OnceLock::new(),
+            runtime: Mutex::default(),
             node: Arc::default(),
         })
     }
@@ -105,7 +106,18 @@ impl<T: Default + Send + Sync + 'static> PolledNode<T> {
     /// Does what there is to do at this moment, and takes what has happened. Never waits.
     pub fn turn(&self) -> (Turn, Vec<Told<T>>) {
         let turn = self.hub.pump().turn(Some(Instant::now()));
+        if turn == Turn::Ended {
+            lock(&self.runtime).take();
+        }
         (turn, self.mailbox.take())
+    }
+
+    fn spawn<R: Send + 'static>(
+        &self,
+        task: impl Future<Output = R> + Send + 'static,
+    ) -> Result<JoinHandle<R>, Error> {
+        let runtime = lock(&self.runtime).clone();
+        runtime.and_then(|runtime| runtime.spawn(task)).ok_or_else(closed)
     }
 
     /// Begins to answer a request: [`Told::Result`] with its number says how it went. It can be given up.
@@ -118,8 +130,7 @@ impl<T: Default + Send + Sync + 'static> PolledNode<T> {
     ) -> Result<(u64, AbortHandle), Error> {
         let request = self.live()?.hub.request(true)?;
         let number = request.number;
-        let running = self.runtime.get().and_then(|runtime| runtime.spawn(answer));
-        let running = running.ok_or_else(closed)?;
+        let running = self.spawn(answer)?;
         let handle = running.abort_handle();
         self.hub.answer(request, async { running.await.unwrap_or_else(|_| Err(closed())) })?;
         Ok((number, handle))
@@ -146,9 +157,9 @@ impl<T: Default + Send + Sync + 'static> PolledNode<T> {
         let runtime = SharedRuntime::with_threads(builder.runtime_threads()?)?;
         let request = self.hub.request(true)?;
         let number = request.number;
-        let runtime = self.runtime.get_or_init(|| runtime);
         let Some(builder) = place.take() else { return Err(closed()) };
         let starting = runtime.spawn(builder.start()).ok_or_else(closed)?;
+        *lock(&self.runtime) = Some(runtime);
         // Neither is kept if the program forgets the node meanwhile.
         let (hub, started) = (Arc::downgrade(&self.hub), Arc::downgrade(&self.node));
         self.hub.answer(request, async move {
@@ -166,17 +177,13 @@ impl<T: Default + Send + Sync + 'static> PolledNode<T> {
     /// # Errors
     /// As [`live`](Self::live).
     pub fn stop(&self) -> Result<(), Error> {
-        match (self.live()?.node.get(), self.runtime.get()) {
-            (Some(node), Some(runtime)) => {
-                let node = node.clone();
-                let closing = runtime.spawn(async move { node.close().await });
-                self.hub.stop(async {
-                    if let Some(closing) = closing {
-                        drop(closing.await);
-                    }
-                });
-            }
-            _ => self.hub.pump().end(),
+        let Some(node) = self.live()?.node.get().cloned() else {
+            self.hub.pump().end();
+            return Ok(());
+        };
+        // Without a runtime it has ended.
+        if let Ok(closing) = self.spawn(async move { node.close().await }) {
+            self.hub.stop(async { drop(closing.await) });
         }
         Ok(())
     }
@@ -184,8 +191,9 @@ impl<T: Default + Send + Sync + 'static> PolledNode<T> {
     /// Ends it without waiting, and without telling anything: for those who forget it.
     pub fn abandon(&self) {
         self.hub.pump().end();
-        if let (Some(node), Some(runtime)) = (self.node.get(), self.runtime.get()) {
-            let (node, kept) = (node.clone(), runtime.clone());
+        let runtime = lock(&self.runtime).take();
+        if let (Some(node), Some(runtime)) = (self.node.get().cloned(), runtime) {
+            let kept = runtime.clone();
             runtime.spawn(async move {
                 node.close().await;
                 drop(kept);
