@@ -261,7 +261,7 @@ export class Remote extends Duplex {
 
   /** Ends it: what was sent goes out, what comes is thrown away, until the peer has ended too. */
   [Symbol.asyncDispose](): Promise<void>
-  [Symbol.asyncIterator](): AsyncIterableIterator<Message>
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<Message>
 
   on(event: 'data', listener: (message: Message) => void): this
   on(event: 'end' | 'close' | 'drain' | 'finish' | 'pause' | 'readable' | 'resume', listener: () => void): this
@@ -271,6 +271,106 @@ export class Remote extends Duplex {
   once(event: 'end' | 'close' | 'drain' | 'finish' | 'pause' | 'readable' | 'resume', listener: () => void): this
   once(event: 'error', listener: (error: Error) => void): this
   once(event: string | symbol, listener: (...values: any[]) => void): this
+}
+
+/** The events of `P2PChannels`. */
+export interface P2PChannelsEvents {
+  /** A remote has opened. Without a listener it waits for one; `limits.waiting` may wait. */
+  remote: [remote: P2PChannels.Remote]
+  /** It accepts connections, also after a further `listen`. */
+  listening: []
+  /** What `listen` or a service of settings could not do; without a listener it ends the process, as with a server. */
+  error: [error: Error]
+  /** It has closed. */
+  close: []
+  addDiscoverSubject: [subject: string]
+  removeDiscoverySubject: [subject: string]
+}
+
+/**
+ * What programs for the package p2pchannels are written for, over a `Node` of its own:
+ *
+ * ```js
+ * const p2pChannels = new P2PChannels()
+ * p2pChannels.listen(8099)
+ * p2pChannels.addDiscoveryService(new P2PChannels.BitTorrentDHT(55055))
+ * p2pChannels.discover('My Cool Service 1.0')
+ * p2pChannels.on('remote', (remote) => {
+ *   remote.on('data', (message) => console.log(message))
+ *   remote.send('Hello, dude!')
+ * })
+ * ```
+ *
+ * It begins by itself after the tick in which it was first told to listen, to discover or to use a service. What is
+ * wrong with a setting throws at once.
+ */
+export class P2PChannels extends EventEmitter<P2PChannelsEvents> implements AsyncDisposable {
+  /** With settings of docs/settings.md, if any are wanted beside `listen` and the services. */
+  constructor(settings?: Settings)
+
+  /** Its identity, once it has begun: 64 hexadecimal digits. */
+  readonly id: string
+  /** Where it accepts connections, once it does. */
+  readonly addresses: string[]
+  /** What is being discovered. */
+  readonly subjects: string[]
+
+  /** Accepts connections at a port, 0 for any free one, of one address of this machine or of all IPv4 addresses. */
+  listen(port: number | `${number}`, callback?: () => void): this
+  listen(port: number | `${number}`, host: string | undefined, callback?: () => void): this
+  /** Uses a service from now on: calls its `start` at once. */
+  addDiscoveryService(service: P2PChannels.DiscoveryService): this
+  /** Begins to look for others who have that subject; false if that is so already. */
+  discover(subject: string): boolean
+  /** Looks no more; false if it did not. Open remotes live on. */
+  stopDiscover(subject: string): boolean
+
+  /** Keeps the process alive while it runs, which is so from the beginning. */
+  ref(): this
+  /** Lets the process end while it runs. */
+  unref(): this
+  /** As `Node.close`. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export namespace P2PChannels {
+  /**
+   * Something that finds others. `start` is called once; it begins with `p2pChannels.subjects`, and hears of others by the
+   * events "addDiscoverSubject" and "removeDiscoverySubject".
+   */
+  interface DiscoveryService {
+    start(p2pChannels: P2PChannels): unknown
+    /** What it emits: an IP address and a port, and the subject for which they were found, all subjects without one. */
+    on(event: 'discovery', listener: (ip: string, port: number | `${number}`, subject?: string) => void): unknown
+  }
+
+  /** Discovery through the BitTorrent DHT. */
+  class BitTorrentDHT extends EventEmitter {
+    /** @param port The UDP port, 0 for any free one. */
+    constructor(port?: number | `${number}`, options?: {
+      /** Where the DHT is entered; "public" by default. */
+      bootstrap?: string | readonly string[]
+      /** The IPv4 address of this machine that is used; all by default. */
+      address?: string
+    })
+    start(p2pChannels: P2PChannels): void
+  }
+
+  /** A remote that always flows: its messages come by "data", whether or not anybody listens. */
+  class Remote extends EventEmitter<{ data: [message: Message], drain: [], end: [] }> {
+    private constructor()
+    /** The peer's identity, which it has proved: 64 hexadecimal digits. */
+    readonly id: string
+    readonly subject: string
+    readonly address: string
+    /** Why it has ended; null while it is open, and after a clean end. */
+    readonly reason: Error | null
+    /** As `Remote.send` of a node; false too when it has ended. */
+    send(message: Sendable): boolean
+    /** Says that no more messages follow. */
+    end(message?: Sendable): void
+  }
 }
 
 /** What the `code` of an error may be: the kind, which is the same in all languages. */

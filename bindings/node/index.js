@@ -4,6 +4,7 @@
 const { P2PChanError } = require('./lib/errors')
 const { Discovery } = require('./lib/discovery')
 const { Node } = require('./lib/node')
+const { P2PChannels } = require('./lib/p2pchannels')
 const { Remote } = require('./lib/remote')
 
-module.exports = { Discovery, Node, P2PChanError, Remote }
+module.exports = { Discovery, Node, P2PChanError, P2PChannels, Remote }
