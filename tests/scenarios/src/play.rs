@@ -147,6 +147,7 @@ impl Stage {
                 self.cast[*who as usize].1 = Player::start(&language)?;
                 Ok(())
             }
+            Action::Carry { .. } if self.either_lacks(step) => Ok(()),
             Action::Carry { from, remote, messages } => {
                 let ways = Who::BOTH.into_iter().filter(|who| from.is_none_or(|from| from == *who));
                 ways.into_iter().try_for_each(|from| {
@@ -154,6 +155,11 @@ impl Stage {
                 })
             }
         }
+    }
+
+    /// Whether one of the two languages cannot do it.
+    fn either_lacks(&self, step: &Step) -> bool {
+        self.cast.iter().any(|(language, _)| step.unless.contains_key(&language.name))
     }
 
     /// Has a player do something, and waits for its answer.
