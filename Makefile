@@ -41,11 +41,12 @@ help: ## Lists the targets
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
-demo: ## Shows the main job, without any network: four processes find each other and talk
+demo: ## Shows the main job, without any network: five processes find each other and talk
 	$(call heading,'processes that share a phrase')
 	$(CARGO) build -p p2pchan-cli --bin p2pchan --example demo
-	@python=$$(bindings/python/check environment); \
-	 P2PCHAN_PYTHON="$$python" $(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
+	@python=$$(bindings/python/check environment); packages=$$(bindings/node/check environment); \
+	 P2PCHAN_PYTHON="$$python" P2PCHAN_NODE="$${packages:+node}" NODE_PATH="$$packages" \
+	 $(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
 
 bench: library ## Measures speed, each figure beside raw TCP in the same run
 	python=$$(tests/bench/python/environment); \

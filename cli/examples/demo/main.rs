@@ -1,10 +1,11 @@
 //! The main job of p2pchan, shown without any network: `make demo`.
 //!
-//! Starts a BitTorrent DHT on loopback and four processes that know only a phrase and that network's
-//! address: two of this command line, one in C, and one in Python, which `P2PCHAN_PYTHON` names; without
-//! it they are three. Sees them find each other there, and has each talk with the others. Prints what was
-//! opened, what was found, where, and how long each step took. Ends by itself, with exit code 0 if all of
-//! that happened; its processes end with it, however it ends.
+//! Starts a BitTorrent DHT on loopback and five processes that know only a phrase and that network's
+//! address: two of this command line, one in C, one in Python and one in JavaScript. `P2PCHAN_PYTHON` and
+//! `P2PCHAN_NODE` name programs that run those; without them they are fewer. Sees them find each other
+//! there, and has each talk with the others. Prints what was opened, what was found, where, and how long
+//! each step took. Ends by itself, with exit code 0 if all of that happened; its processes end with it,
+//! however it ends.
 
 mod process;
 
@@ -26,6 +27,41 @@ const PHRASE: &str = "programs that share a phrase";
 const DEADLINE: Duration = Duration::from_secs(120);
 /// Messages that each side sends.
 const MESSAGES: usize = 1000;
+
+/// A person whose chat is run by an interpreter.
+struct Script {
+    name: &'static str,
+    path: &'static str,
+    language: &'static str,
+    /// The variable of the environment that names the interpreter.
+    variable: &'static str,
+}
+
+const SCRIPTS: [Script; 2] = [
+    Script {
+        name: "Dan",
+        path: "examples/python/chat.py",
+        language: "Python",
+        variable: "P2PCHAN_PYTHON",
+    },
+    Script {
+        name: "Eve",
+        path: "examples/node/chat.js",
+        language: "Node",
+        variable: "P2PCHAN_NODE",
+    },
+];
+
+impl Script {
+    /// With its interpreter; what is missing is told.
+    fn found(&self) -> Option<(&Self, PathBuf)> {
+        let interpreter = env::var_os(self.variable).filter(|named| !named.is_empty());
+        if interpreter.is_none() {
+            println!("SKIPPED: nobody talks in {}; {} names none", self.language, self.variable);
+        }
+        Some((self, interpreter?.into()))
+    }
+}
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -57,8 +93,8 @@ async fn demonstrate() -> Outcome<()> {
     let entrance = entrance.ok_or("the network told no address")?;
     clock.step(&format!("a BitTorrent DHT runs on this machine; it is entered at {entrance}"));
 
-    let python = env::var("P2PCHAN_PYTHON").ok().filter(|python| !python.is_empty());
-    let others = if python.is_some() { 3 } else { 2 };
+    let scripts: Vec<_> = SCRIPTS.iter().filter_map(Script::found).collect();
+    let others = 2 + scripts.len();
     let person = |name| join(name, &program, &entrance, others);
     let mut people = vec![person("Ann")?, person("Ben")?];
     clock.step(&format!("two processes, Ann and Ben, know that address and {PHRASE:?}"));
@@ -77,15 +113,13 @@ async fn demonstrate() -> Outcome<()> {
     tell_newcomer(&mut people).await?;
     clock.step("it found the others, and they know it");
 
-    if let Some(python) = python {
-        let script = repository().join("examples/python/chat.py");
+    for (Script { name, path, language, .. }, interpreter) in scripts {
+        let script = repository().join(path);
         let script = script.to_str().ok_or("the path of the repository is not UTF-8")?;
-        join_chat(&mut people, "Dan", Path::new(&python), &[script], &entrance)?;
-        clock.step("as Dan, Python runs examples/python/chat.py");
+        join_chat(&mut people, name, &interpreter, &[script], &entrance)?;
+        clock.step(&format!("as {name}, {language} runs {path}"));
         tell_newcomer(&mut people).await?;
         clock.step("it found the others, and they know it");
-    } else {
-        println!("SKIPPED: nobody talks in Python; P2PCHAN_PYTHON names none");
     }
 
     for speaker in 0..people.len() {

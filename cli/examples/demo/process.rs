@@ -150,7 +150,7 @@ pub(crate) fn command_line(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|_| json!({ "event": "error", "message": line }))
 }
 
-/// The chats in `examples/c` and `examples/python`, which print `+ PEER at ADDRESS` and `PEER: TEXT`.
+/// The chats in `examples`, which print `+ PEER at ADDRESS` and `PEER: TEXT`.
 pub(crate) fn chat(line: &str) -> Value {
     if let Some((peer, address)) = line.strip_prefix("+ ").and_then(|line| line.split_once(" at "))
     {
