@@ -69,22 +69,6 @@ def test_threads_that_read_one_remote_share_its_messages() -> None:
         assert sorted(sum(shares, [])) == list(range(total))
 
 
-def test_a_reader_from_whom_others_took_a_batch_waits_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    with sync_pair() as (here, there):
-        plain = sync.Remote._here
-        others: list[p2pchan.Message] = []
-
-        def after_others(remote: sync.Remote, most: int) -> list[p2pchan.Message]:
-            if remote._ready and not others:
-                others.append(remote._ready.popleft())
-                here.send("second")
-            return plain(remote, most)
-
-        monkeypatch.setattr(sync.Remote, "_here", after_others)
-        here.send("first")
-        assert (there.recv(DEADLINE), others) == ("second", ["first"])
-
-
 def test_what_does_not_fit_is_sent_once_there_is_room() -> None:
     with sync_pair() as (here, there):
         batch = [number.to_bytes(4, "big") + bytes(16 * 1024) for number in range(400)]

@@ -79,9 +79,7 @@ class Remote(BaseRemote):
         """
         if most < 1:
             raise ValueError(f"most is {most}; ask for one message at least")
-        if not self._ready:
-            return await self._take(most)
-        return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+        return self._here(most) or await self._take(most)
 
     def __aiter__(self) -> Self:
         """All messages until the peer has ended."""
@@ -121,15 +119,15 @@ class Remote(BaseRemote):
     async def _refill(self) -> bool:
         """Whether there is a message now; false at the end."""
         batch = await self._take(BATCH)
-        # Another reader may have filled it meanwhile, with messages that came before.
-        self._ready.extend(batch)
+        self._ready.extendleft(reversed(batch))
         return bool(self._ready)
 
     async def _take(self, most: int) -> list[Message]:
+        """So many messages at most, in one step: those that another reader has left come first."""
         self._check_reader()
         self._readers_now += 1
         try:
-            while (batch := self._native.recv_many(most)) is None:
+            while (batch := self._here(most) or self._native.recv_many(most)) is None:
                 await self._wait(self._readers)
             return batch
         finally:

@@ -60,7 +60,7 @@ class Remote(BaseRemote):
                 return here
             self._begin_reading()
         try:
-            return self._take(most, timeout)
+            return self._take(most, most, timeout)
         finally:
             self._end_reading()
 
@@ -102,14 +102,7 @@ class Remote(BaseRemote):
                 return here
             self._begin_reading()
         try:
-            while True:
-                batch = self._take(BATCH, timeout)
-                with self._node._reading:
-                    self._ready.extend(batch)
-                    here = self._here(1)
-                # Others may have taken the whole batch just now.
-                if here or not batch:
-                    return here
+            return self._take(1, BATCH, timeout)
         finally:
             self._end_reading()
 
@@ -126,14 +119,19 @@ class Remote(BaseRemote):
         self._native.await_room()
         return False
 
-    def _take(self, most: int, timeout: float | None) -> list[Message]:
-        batches: list[list[Message]] = []
+    def _take(self, most: int, ahead: int, timeout: float | None) -> list[Message]:
+        """So many messages at most, of so many that leave the connection at once; none at the end."""
+        taken: list[Message] = []
 
-        def taken() -> bool:
-            batch = self._native.recv_many(most)
-            if batch is not None:
-                batches.append(batch)
-            return batch is not None
+        def took() -> bool:
+            # In one step, or another reader would put later messages before what is left of these.
+            with self._node._reading:
+                batch = self._here(most) or self._native.recv_many(ahead)
+                if batch is None:
+                    return False
+                taken.extend(batch[:most])
+                self._ready.extend(batch[most:])
+                return True
 
-        self._node._wait(taken, timeout)
-        return batches[0]
+        self._node._wait(took, timeout)
+        return taken
