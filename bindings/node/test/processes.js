@@ -109,9 +109,9 @@ function script(context, parameters, environment) {
  * A script whose nodes stay on this machine, whatever it says: it is meant for the world. The DHT that it asks is
  * entered at `entrance`.
  */
-function redirected(context, entrance, parameters) {
+function redirected(context, entrance, parameters, environment) {
   const preload = ['--require', join(__dirname, 'redirect.js')]
-  return script(context, [...preload, ...parameters], { P2PCHAN_TEST_ENTRANCE: entrance })
+  return script(context, [...preload, ...parameters], { ...environment, P2PCHAN_TEST_ENTRANCE: entrance })
 }
 
 /** A BitTorrent DHT on loopback that begins with one node: the address of that one. */
