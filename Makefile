@@ -49,9 +49,9 @@ demo: ## Shows the main job, without any network: five processes find each other
 	 $(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
 
 bench: library ## Measures speed, each figure beside raw TCP in the same run
-	python=$$(tests/bench/python/environment); \
+	python=$$(tests/bench/python/environment); packages=$$(tests/bench/node/environment); \
 	$(CARGO) run --release -p p2pchan-bench -- --c-library '$(LIBRARY_PREFIX)/lib/libp2pchan.so' \
-	  $${python:+--python "$$python"}
+	  $${python:+--python "$$python"} $${packages:+--node "$$packages"}
 
 fuzz: ## Throws arbitrary bytes at the protocol and calls at the C interface, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz

@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// A Python that has the packages p2pchan and pyzmq: measures the Python interface too
     #[arg(long, value_name = "FILE")]
     pub(crate) python: Option<PathBuf>,
+    /// A folder of packages for Node, with p2pchan, ws and socket.io: measures the Node interface too
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) node: Option<PathBuf>,
     /// Where the JSON is written
     #[arg(long, default_value = "target/bench.json")]
     pub(crate) output: PathBuf,
@@ -62,6 +65,10 @@ pub(crate) enum Work {
     PythonFlood,
     /// A round trip by programs in Python
     PythonRoundTrip,
+    /// A flood by programs in JavaScript
+    NodeFlood,
+    /// A round trip by programs in JavaScript
+    NodeRoundTrip,
     /// New connections that both sides have proven
     Connect,
     /// What a connection that does nothing holds
@@ -70,6 +77,16 @@ pub(crate) enum Work {
     Discover,
     /// What a node with a hundred remotes costs that say nothing
     Idle,
+}
+
+impl Work {
+    /// Whether it is a message there and back.
+    pub(crate) const fn is_round_trip(self) -> bool {
+        matches!(
+            self,
+            Self::RoundTrip | Self::QuicRoundTrip | Self::PythonRoundTrip | Self::NodeRoundTrip
+        )
+    }
 }
 
 /// Who does it.
@@ -108,6 +125,12 @@ pub(crate) enum System {
     Streams,
     /// ZeroMQ through pyzmq, in Python
     Pyzmq,
+    /// Its interface for Node: `send`, "data"
+    Node,
+    /// `WebSockets` by ws, in Node
+    Ws,
+    /// socket.io, in Node
+    SocketIo,
 }
 
 /// Which end of the connection a process is.
@@ -138,6 +161,9 @@ pub(crate) struct Role {
     /// What runs it, if that is a program in Python
     #[arg(long)]
     pub(crate) python: Option<PathBuf>,
+    /// Where its packages are, if that is a program in JavaScript
+    #[arg(long)]
+    pub(crate) node: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) amount: Amount,
 }

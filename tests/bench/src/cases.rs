@@ -78,6 +78,8 @@ impl Case {
                 };
                 format!("round trip of {} in Python, {how}, {cores}", bytes(size))
             }
+            Work::NodeFlood => format!("flood of {} one way in Node, {cores}", bytes(size)),
+            Work::NodeRoundTrip => format!("round trip of {} in Node, {cores}", bytes(size)),
             Work::Connect if at_once == 1 => format!("connections one after another, {cores}"),
             Work::Connect => format!("connections {at_once} at once, {cores}"),
             Work::Memory => format!("memory of {idle} idle connections"),
@@ -111,6 +113,7 @@ pub(crate) fn chosen(arguments: &Arguments, pyzmq: bool) -> Vec<Case> {
         .chain([quic_round_trip(arguments)])
         .chain(c_floods(arguments))
         .chain(python(arguments, pyzmq))
+        .chain(node(arguments))
         .chain(connects)
         .chain([memory(arguments)]);
     all.filter(|case| arguments.only.is_none_or(|only| only == case.work)).collect()
@@ -224,6 +227,38 @@ fn python_round_trips(arguments: &Arguments) -> [Case; 2] {
     [case(&[PythonAsync, Streams, P2pchan]), case(&[PythonPlain, Pyzmq, P2pchan])]
 }
 
+/// What Node is used for, beside the Rust interface and what else there is in Node.
+fn node(arguments: &Arguments) -> Vec<Case> {
+    if arguments.node.is_none() {
+        return Vec::new();
+    }
+    let sizes = arguments.size.map_or(vec![64, 1 << 10, 1 << 20], |size| vec![size as usize]);
+    let floods = sizes.into_iter().map(|size| node_flood(arguments, size));
+    let round_trip = Case {
+        beside: vec![System::Node, System::Ws, System::SocketIo, System::P2pchan],
+        one_core: true,
+        steady: Some(Figure::Median),
+        ..basic(arguments, Work::NodeRoundTrip, amount(arguments))
+    };
+    floods.chain([round_trip]).collect()
+}
+
+fn node_flood(arguments: &Arguments, size: usize) -> Case {
+    let figure = Figure::Messages;
+    let (bound, of) = match size {
+        _ if size < 1 << 10 => (1e6, None),
+        _ if size < 64 << 10 => (5.0, Some(System::Ws)),
+        _ => (0.7, Some(System::P2pchan)),
+    };
+    Case {
+        reference: System::P2pchan,
+        beside: vec![System::Node, System::Ws, System::SocketIo],
+        steady: Some(figure),
+        goal: Some(Goal { figure, bound, of }),
+        ..basic(arguments, Work::NodeFlood, Amount { size, ..amount(arguments) })
+    }
+}
+
 fn over_quic(mut case: Case) -> Case {
     (case.reference, case.beside) = (System::Quinn, vec![System::P2pchanQuic]);
     case
@@ -283,6 +318,7 @@ mod tests {
         assert_eq!(titles("bench").len(), rust);
         assert_eq!(titles("bench --c-library libp2pchan.so").len(), rust + 3);
         assert_eq!(titles("bench --python python3").len(), rust + 7);
+        assert_eq!(titles("bench --node node_modules").len(), rust + 4);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
     connect::{self, Connector},
     flood,
     frames::COALESCED,
-    in_c, in_python,
+    in_c, in_node, in_python,
     link::Link,
     machine, memory,
     ours::{self, OurLink, Remotes},
@@ -33,7 +33,7 @@ use crate::{
 /// No run takes a quarter of this. An end whose parent or peer is gone ends by itself.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
 
-const ONE_ONLY: &str = "QUIC, C and Python are measured with one connection only";
+const ONE_ONLY: &str = "QUIC, C, Python and Node are measured with one connection only";
 
 /// Plays the role until its end.
 pub(crate) fn run(role: Role) -> Outcome<()> {
@@ -45,6 +45,9 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
     }
     if let Some(name) = in_python::name(role.system) {
         return in_python::play(&role, name);
+    }
+    if let Some(name) = in_node::name(role.system) {
+        return in_node::play(&role, name);
     }
     machine::allow_many_files()?;
     thread::spawn(|| {
@@ -60,15 +63,10 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
 
 async fn play(role: Role) -> Outcome<()> {
     match role.work {
-        Work::Flood | Work::QuicFlood | Work::CFlood | Work::PythonFlood => {
-            one_connection(&role).await
-        }
-        Work::RoundTrip | Work::QuicRoundTrip | Work::PythonRoundTrip => {
-            one_connection(&role).await
-        }
         Work::Connect | Work::Memory if role.end == End::Accept => hold(&role).await,
         Work::Connect | Work::Memory => many_connections(&role).await,
         Work::Discover | Work::Idle => Err("this is measured in one process".into()),
+        _ => one_connection(&role).await,
     }
 }
 
@@ -98,10 +96,8 @@ async fn one_connection(role: &Role) -> Outcome<()> {
 
 async fn over(role: &Role, mut link: impl Link) -> Outcome<()> {
     match (role.work, role.end) {
-        (Work::RoundTrip | Work::QuicRoundTrip | Work::PythonRoundTrip, End::Accept) => {
-            round_trip::echo(&mut link).await?;
-        }
-        (Work::RoundTrip | Work::QuicRoundTrip | Work::PythonRoundTrip, End::Dial) => {
+        (work, End::Accept) if work.is_round_trip() => round_trip::echo(&mut link).await?,
+        (work, End::Dial) if work.is_round_trip() => {
             say(&round_trip::ask(&mut link, role.amount).await?)?;
         }
         (_, End::Accept) => flood::receive(&mut link).await?,

@@ -9,7 +9,7 @@
 //! - [`rounds`]: runs in turn, which of them count, and their medians; [`report`]: table and JSON.
 //! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does.
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
-//! - [`ours`], [`in_c`], [`in_python`], and the systems beside which they are put: [`raw`], [`raw_tokio`],
+//! - [`ours`], [`in_c`], [`in_python`], [`in_node`], and the systems beside which they are put: [`raw`], [`raw_tokio`],
 //!   [`bare_tls`], [`bare_quinn`].
 //! - [`alone`]: what there is nothing to put beside.
 //! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
@@ -24,6 +24,7 @@ mod endpoint;
 mod flood;
 mod frames;
 mod in_c;
+mod in_node;
 mod in_python;
 mod link;
 mod machine;
@@ -70,8 +71,12 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     let machine = machine::describe(&cores);
     report::heading(&machine);
     let c_program = arguments.c_library.as_deref().map(Program::compile).transpose()?;
-    let programs =
-        Programs { c: c_program.as_ref().map(Program::path), python: arguments.python.clone() };
+    let programs = Programs {
+        c: c_program.as_ref().map(Program::path),
+        python: arguments.python.clone(),
+        node: arguments.node.clone(),
+    };
+    arguments.node.as_deref().map(in_node::check).transpose()?;
     let pyzmq = arguments.python.as_deref().map(in_python::check).transpose()?;
     report::missing(arguments, pyzmq);
     let mut results = Vec::new();

@@ -26,6 +26,8 @@ pub(crate) struct Programs {
     pub(crate) c: Option<PathBuf>,
     /// The interpreter of Python
     pub(crate) python: Option<PathBuf>,
+    /// The packages for Node
+    pub(crate) node: Option<PathBuf>,
 }
 
 /// Runs one system through one case.
@@ -40,9 +42,13 @@ pub(crate) fn run(
         if let Some(core) = core(case, end, cores) {
             command.args(["--core", &core.to_string()]);
         }
-        for (option, program) in [("--c-program", &programs.c), ("--python", &programs.python)] {
-            if let Some(program) = program {
-                command.arg(option).arg(program);
+        for (option, path) in [
+            ("--c-program", &programs.c),
+            ("--python", &programs.python),
+            ("--node", &programs.node),
+        ] {
+            if let Some(path) = path {
+                command.arg(option).arg(path);
             }
         }
         let name = format!("{} {} {}", spelt(&case.work), spelt(&system), spelt(&end));

@@ -28,6 +28,9 @@ pub(crate) fn missing(arguments: &Arguments, pyzmq: Option<bool>) {
     if arguments.c_library.is_none() && chosen(&[Work::CFlood]) {
         println!("NOT MEASURED: the C interface, as --c-library names no library");
     }
+    if arguments.node.is_none() && chosen(&[Work::NodeFlood, Work::NodeRoundTrip]) {
+        println!("NOT MEASURED: the Node interface, as --node names no folder of packages");
+    }
     if !chosen(&[Work::PythonFlood, Work::PythonRoundTrip]) {
         return;
     }

@@ -115,6 +115,43 @@ fn a_python_without_the_package_is_refused_by_name() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("/bin/false lacks"));
 }
 
+/// The packages that `make bench` makes.
+fn packages() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_BIN_EXE_p2pchan-bench")).ancestors().nth(2)?;
+    Some(target.join("node/bench/node_modules")).filter(|packages| packages.join("ws").exists())
+}
+
+#[test]
+fn floods_and_round_trips_in_node_arrive_and_are_put_beside_others() {
+    let Some(packages) = packages() else {
+        eprintln!(
+            "SKIPPED: there are no packages for Node; tests/bench/node/environment makes them"
+        );
+        return;
+    };
+    for (arguments, figure) in [
+        ("--only node-flood --size 64", "messages"),
+        ("--only node-flood --size 70000", "messages"),
+        ("--only node-round-trip", "median"),
+    ] {
+        let report = bench(&format!("{arguments} --node {}", packages.display()));
+        let found = figures(&report, figure);
+        assert!(found.len() == 1 && found[0] > 0.0, "{found:?}");
+        assert!(report["results"][0]["case"]["beside"].as_array().unwrap().len() > 2);
+    }
+}
+
+#[test]
+fn a_folder_without_the_packages_for_node_is_refused_by_name() {
+    let output = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+        .args(["--only", "node-flood", "--node", "/nowhere"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("/nowhere lacks") || told.contains("node: "), "{told}");
+}
+
 #[test]
 fn what_stands_alone_is_reported() {
     let discover = bench("--only discover")["alone"]["discover"].as_array().unwrap().len();
