@@ -249,7 +249,10 @@ export class Remote extends Duplex {
   send(message: Sendable): boolean
   write(message: Sendable, callback?: (error: Error | null | undefined) => void): boolean
   write(message: Sendable, encoding: BufferEncoding | undefined, callback?: (error: Error | null | undefined) => void): boolean
-  /** Says that no more messages follow. The remote closes when the peer has ended too. */
+  /**
+   * Says that no more messages follow. The peer can answer until it has read them all; then it has ended too, and the
+   * remote closes.
+   */
   end(callback?: () => void): this
   end(message: Sendable, callback?: () => void): this
   end(message: Sendable, encoding: BufferEncoding | undefined, callback?: () => void): this

@@ -7,11 +7,14 @@ const { failure, fromNative, native: call } = require('./errors')
 const { atMost, exactly, outgoing, sendMany, sendOne } = require('./outgoing')
 
 /**
- * Messages that are kept for a program which does not read them now; the native part keeps 256 more at most, and
- * then the peer waits.
+ * Messages that are kept for a program which does not read them now, and no more than those of one table beyond;
+ * the native part keeps 256 more at most, and then the peer waits. With 64, `for await` was a third slower.
  */
-const READ_AHEAD = 64
-/** Messages that are kept beyond those which the connection takes; then write() answers false. */
+const READ_AHEAD = 256
+/**
+ * Messages that are kept beyond those which the connection takes; then write() answers false. As many go by one
+ * call: with 16 a flood was slower, with more it was not faster.
+ */
 const WRITE_AHEAD = 64
 /** The same in bytes: with more, even fewer messages answer false. */
 const WRITE_BYTES = 1024 * 1024
@@ -96,8 +99,8 @@ class Remote extends Duplex {
     const kept = outgoing(message)
     const length = atMost(kept)
     if (length > ALWAYS_TAKEN) this.#checkLength(kept, length)
-    this.#kept += length
     const goesOn = super.write(kept, encoding, callback)
+    this.#kept += length
     if (!goesOn || this.#kept < WRITE_BYTES) return goesOn
     this.#owesDrain = true
     return false
