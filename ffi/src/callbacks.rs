@@ -222,7 +222,7 @@ impl Program for Calls {
     }
 
     #[inline]
-    fn messages(&self, remote: RemoteId, messages: &[Message]) {
+    fn messages(&self, remote: RemoteId, messages: &[Message]) -> bool {
         let (userdata, node, remote) = (self.callbacks.userdata, self.node(), remote.into());
         if let Some(on_batch) = self.callbacks.on_batch {
             let mut lent = [p2pchan_message::EMPTY; BATCH];
@@ -239,6 +239,7 @@ impl Program for Calls {
                 inside(|| unsafe { on_data(userdata, node, remote, kind, data, len) });
             }
         }
+        true
     }
 
     fn writable(&self, remote: RemoteId) {

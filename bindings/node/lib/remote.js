@@ -159,7 +159,10 @@ class Remote extends Duplex {
   }
 
   _destroy(error, callback) {
-    if (!this.#over) this.#native.abandon()
+    if (!this.#over) {
+      if (this.readableLength > 0) this.#native.leaveUnread()
+      this.#native.abandon()
+    }
     if (error !== null && this.#reason === null) this.#reason = error
     this.#release(error ?? this.#reason ?? failure('CLOSED', 'the remote was destroyed'))
     this.#forget()
@@ -169,6 +172,7 @@ class Remote extends Duplex {
 
   /** A message has come. */
   [kMessage](message) {
+    if (this.#discarding) this.#native.leaveUnread()
     if (this.#over || this.#discarding || this.push(message) || !this.#flowing) return
     this.#flowing = false
     this.#native.flow(false)

@@ -155,6 +155,12 @@ impl NativeRemote {
         self.channel.entry.sender.finish();
     }
 
+    /// Ends it, and tells the peer that not everything was read.
+    #[napi(catch_unwind)]
+    pub fn leave_unread(&self) {
+        self.channel.entry.sender.leave_unread();
+    }
+
     /// As `finish`; what the peer still sends is thrown away.
     #[napi(catch_unwind)]
     pub fn abandon(&self) {

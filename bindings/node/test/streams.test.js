@@ -41,6 +41,16 @@ it('for await gives all messages, and ends when the peer has ended', async (cont
   await sending
 })
 
+it('a peer is told that not everything was read', async (context) => {
+  for (const leave of [(remote) => remote.destroy(), (remote) => remote[Symbol.asyncDispose]()]) {
+    const { here, there } = await pair(context)
+    here.send('one')
+    here.send('two')
+    await Promise.all([closing(here), leave(there)])
+    assert.match(here.reason.message, /before reading everything/)
+  }
+})
+
 it('a remote that nobody reads stops its peer, and nothing is lost', async (context) => {
   const { here, there } = await pair(context)
   const chunk = Buffer.alloc(32 * 1024)

@@ -179,6 +179,12 @@ impl NativeRemote {
         Ok(())
     }
 
+    /// Ends it, and tells the peer that not everything was read.
+    fn leave_unread(&self, py: Python<'_>) -> PyResult<()> {
+        self.live(py)?.entry.sender.leave_unread();
+        Ok(())
+    }
+
     /// As `finish`; what the peer still sends is thrown away.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
         self.live(py)?.abandon();

@@ -2,6 +2,7 @@
 
 import array
 import asyncio
+import gc
 import subprocess
 import sys
 
@@ -137,5 +138,43 @@ def test_two_processes_talk() -> None:
             finally:
                 status = await asyncio.to_thread(other.wait, DEADLINE)
             assert status == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_a_peer_is_told_that_not_everything_was_read(read: int) -> None:
+    async def ended(remote: p2pchan.Remote) -> None:
+        with pytest.raises(p2pchan.ClosedError, match="before reading everything"):
+            await remote.recv()
+
+    async def test() -> None:
+        async def end(remote: p2pchan.Remote) -> None:
+            with pytest.raises(p2pchan.ClosedError, match="before reading everything"):
+                await remote.end()
+
+        async def leave(remote: p2pchan.Remote) -> None:
+            async with remote:
+                pass
+
+        async def fail(remote: p2pchan.Remote) -> None:
+            with pytest.raises(LookupError):
+                async with remote:
+                    raise LookupError
+
+        for way in (end, leave, fail):
+            async with Pair() as (here, there):
+                await here.send_many([b"one", b"two"])
+                for _ in range(read):
+                    assert await there.recv() == b"one"
+                await way(there)
+                await ended(here)
+        async with Pair() as (here, there):
+            await here.send_many([b"one", b"two"])
+            for _ in range(read):
+                assert await there.recv() == b"one"
+            del there
+            gc.collect()
+            await ended(here)
 
     run(test)

@@ -154,11 +154,13 @@ pub struct Remote {
     state: Arc<State>,
     batch: Batch,
     paused: bool,
+    /// The program says itself what it has read.
+    confirms: bool,
 }
 
 impl Remote {
     pub(crate) fn new(state: Arc<State>) -> Self {
-        Self { state, batch: Batch::default(), paused: false }
+        Self { state, batch: Batch::default(), paused: false, confirms: false }
     }
 
     /// The peer's identity, proved.
@@ -271,11 +273,21 @@ impl Remote {
     #[inline]
     fn next_in_batch(&mut self) -> Option<Message> {
         let message = self.batch.next()?;
-        if self.batch.len() == 0 {
-            let State { link, channel, clock, .. } = &*self.state;
-            link.call(|shared| ((), shared.session.consumed(*channel, || clock.now())));
+        if self.batch.len() == 0 && !self.confirms {
+            confirm(&self.state);
         }
         Some(message.into())
+    }
+
+    /// Whether a message is here that came with those that were given out last.
+    pub fn has_more(&self) -> bool {
+        self.batch.len() > 0
+    }
+
+    /// From now on a message counts as read not when it is given out, but when the program calls
+    /// [`Sender::confirm_read`]: for programs that keep messages for others.
+    pub fn read_on_confirmation(&mut self) {
+        self.confirms = true;
     }
 
     /// Stops taking messages: the peer may send until its window is full, then it waits.
@@ -345,10 +357,8 @@ impl Drop for Remote {
         let State { link, channel, clock, .. } = &*self.state;
         let now = clock.now();
         link.call(|shared| {
-            if self.batch.len() > 0 {
-                shared.session.leave_unread(*channel);
-            }
-            ((), shared.session.abandon(*channel, now))
+            let unread = self.batch.len() > 0 && shared.session.leave_unread(*channel, now);
+            ((), shared.session.abandon(*channel, now) || unread)
         });
     }
 }
@@ -442,6 +452,21 @@ impl Sender {
         finish(&self.state);
     }
 
+    /// Says that all messages that the remote has given out were read; see
+    /// [`Remote::read_on_confirmation`].
+    #[inline]
+    pub fn confirm_read(&self) {
+        confirm(&self.state);
+    }
+
+    /// Says that some of what the remote has given out will not be read, for programs that keep messages
+    /// by themselves: what was sent goes out, then the channel ends, and the peer learns why.
+    pub fn leave_unread(&self) {
+        let State { link, channel, clock, .. } = &*self.state;
+        let now = clock.now();
+        link.call(|shared| ((), shared.session.leave_unread(*channel, now)));
+    }
+
     /// As [`Remote::refuse`]; whoever reads the remote learns it as its end.
     pub fn refuse(&self) {
         self.state.refuse();
@@ -498,6 +523,11 @@ impl fmt::Debug for Sender {
 fn finish(state: &State) {
     let now = state.clock.now();
     state.link.call(|shared| ((), shared.session.finish(state.channel, now)));
+}
+
+fn confirm(state: &State) {
+    let State { link, channel, clock, .. } = state;
+    link.call(|shared| ((), shared.session.consumed(*channel, || clock.now())));
 }
 
 fn poll_writable(state: &State, context: &Context<'_>) -> Poll<Result<(), Error>> {

@@ -35,7 +35,8 @@ pub trait Program: Send + Sync + 'static {
     /// A remote has opened.
     fn remote(&self, remote: RemoteId, sender: &Sender);
     /// Messages of a remote, in their order; no more than [`batch`](Self::batch), and at least one.
-    fn messages(&self, remote: RemoteId, messages: &[Message]);
+    /// Whether they have been read; else [`Entry::confirm_read`] is called when they have.
+    fn messages(&self, remote: RemoteId, messages: &[Message]) -> bool;
     /// There is room again for what the remote would not take.
     fn writable(&self, remote: RemoteId);
     /// A remote has ended; it is the last that is told of it. Without a reason the node was stopped
@@ -237,6 +238,7 @@ impl Hub {
 
     async fn receive(self: Arc<Self>, id: RemoteId, entry: Arc<Entry>, mut remote: Remote) {
         let batch = self.program.batch();
+        remote.read_on_confirmation();
         let mut messages = Vec::with_capacity(batch);
         // How it ended is told by `reason`.
         while let Some(message) = self.next(&entry, &mut remote).await {
@@ -283,7 +285,10 @@ impl Hub {
             {
                 messages.push(message);
             }
-            self.program.messages(id, messages);
+            entry.more.store(remote.has_more(), Ordering::Relaxed);
+            if self.program.messages(id, messages) {
+                entry.confirm_read();
+            }
             left = left.saturating_sub(messages.len());
             messages.clear();
             if left > 0 && !entry.paused.load(Ordering::Relaxed) {
@@ -404,6 +409,8 @@ pub struct Entry {
     reader: Mutex<Option<Waker>>,
     /// The program waits to hear that there is room.
     wants_room: AtomicBool,
+    /// Messages follow that came with those that were told.
+    more: AtomicBool,
     /// Its end has been told.
     gone: AtomicBool,
 }
@@ -416,6 +423,7 @@ impl Entry {
             paused: AtomicBool::new(false),
             reader: Mutex::default(),
             wants_room: AtomicBool::new(false),
+            more: AtomicBool::new(false),
             gone: AtomicBool::new(false),
         })
     }
@@ -430,6 +438,13 @@ impl Entry {
     pub fn resume(&self) {
         self.paused.store(false, Ordering::SeqCst);
         self.wake_reader();
+    }
+
+    /// Says that all messages that were told have been read, before it is resumed.
+    pub fn confirm_read(&self) {
+        if !self.more.load(Ordering::Relaxed) {
+            self.sender.confirm_read();
+        }
     }
 
     fn wake_reader(&self) {

@@ -93,7 +93,11 @@ impl<T> Channel<T> {
         let mut inbox = self.inbox();
         if !inbox.messages.is_empty() {
             let count = most.min(inbox.messages.len());
-            return Taken::Messages(inbox.messages.drain(..count).collect());
+            let messages = inbox.messages.drain(..count).collect();
+            if inbox.messages.is_empty() {
+                self.entry.confirm_read();
+            }
+            return Taken::Messages(messages);
         }
         if let Some(ended) = &inbox.ended {
             return Taken::Ended(ended.clone());
@@ -112,6 +116,9 @@ impl<T> Channel<T> {
                 return false;
             }
             inbox.messages.pop_front();
+            if inbox.messages.is_empty() {
+                self.entry.confirm_read();
+            }
         }
         let goes_on = inbox.ended.is_none();
         drop(inbox);
@@ -141,12 +148,15 @@ impl<T> Channel<T> {
         messages.rev().for_each(|message| inbox.messages.push_front(message));
     }
 
-    /// Ends it; what the peer still sends is read and thrown away, so that the end comes.
+    /// Ends it; what is here and what the peer still sends is thrown away, and then the peer is told.
     pub fn abandon(&self) {
         let mut inbox = self.inbox();
         inbox.abandoned = true;
-        inbox.messages.clear();
+        let unread = !mem::take(&mut inbox.messages).is_empty();
         drop(inbox);
+        if unread {
+            self.entry.sender.leave_unread();
+        }
         self.entry.sender.finish();
         self.entry.resume();
     }
@@ -213,16 +223,18 @@ impl<T: Default + Send + Sync + 'static> Program for Mailbox<T> {
         self.tell(Told::Remote(channel));
     }
 
-    fn messages(&self, id: RemoteId, messages: &[Message]) {
-        let Some(channel) = self.channel(id) else { return };
+    fn messages(&self, id: RemoteId, messages: &[Message]) -> bool {
+        let Some(channel) = self.channel(id) else { return false };
         let mut inbox = channel.inbox();
         if inbox.abandoned {
-            return;
+            channel.entry.sender.leave_unread();
+            return false;
         }
         inbox.messages.extend(messages.iter().cloned());
         drop(inbox);
         channel.entry.pause();
         self.tell(Told::Readable(channel));
+        false
     }
 
     fn writable(&self, id: RemoteId) {

@@ -49,9 +49,10 @@ impl Program for Diary {
         self.note("remote");
     }
 
-    fn messages(&self, _: RemoteId, messages: &[Message]) {
+    fn messages(&self, _: RemoteId, messages: &[Message]) -> bool {
         self.largest.fetch_max(messages.len(), Ordering::Relaxed);
         messages.iter().for_each(|it| self.note(it.as_text().unwrap()));
+        true
     }
 
     fn writable(&self, _: RemoteId) {

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from . import _native
@@ -49,6 +50,12 @@ class BaseRemote:
         self._callbacks: Callbacks | None = None
         self._failed: Error | None = None
 
+    def __del__(self) -> None:
+        # What it was given natively ends by itself; what waits here was not read.
+        if self._ready:
+            with suppress(Error):
+                self._native.leave_unread()
+
     @property
     def peer(self) -> str:
         """The peer's identity, which it has proved: 64 hexadecimal digits."""
@@ -95,8 +102,8 @@ class BaseRemote:
 
     def refuse(self) -> None:
         """Ends the channel at once, and tells the peer that this program does not want it."""
-        self._discard()
         self._native.refuse()
+        self._discard()
 
     @overload
     def on(self, event: Literal["data"], call: Callable[[Any], object]) -> Off: ...
@@ -166,9 +173,12 @@ class BaseRemote:
             self._node._let_go(self)
 
     def _discard(self) -> None:
-        """What came and was not read is not wanted any more."""
+        """What came and was not read is not wanted any more, which the peer is told."""
         with self._node._reading:
+            unread = bool(self._ready) or bool(self._callbacks and self._callbacks.messages)
             self._forget()
+        if unread:
+            self._native.leave_unread()
 
     def _forget(self) -> None:
         self._ready.clear()

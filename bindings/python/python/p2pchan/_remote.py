@@ -109,6 +109,7 @@ class Remote(BaseRemote):
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
+            self._discard()
             self._native.abandon()
             return
         try:

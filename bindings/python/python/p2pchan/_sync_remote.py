@@ -88,6 +88,7 @@ class Remote(BaseRemote):
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
+            self._discard()
             self._native.abandon()
             return
         try:

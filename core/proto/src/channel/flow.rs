@@ -152,12 +152,18 @@ impl Session {
         false
     }
 
-    /// The program will not read all of what it has taken; for [`Session::abandon`] that counts as
-    /// unread.
-    pub fn leave_unread(&mut self, id: ChannelId) {
-        if let Some(channel) = self.channel(id) {
-            channel.unread_dropped = true;
+    /// The program will not read all of what it has taken: what is queued is still sent, then the
+    /// channel ends, and the peer is told so. Returns whether the driver is asked for.
+    pub fn leave_unread(&mut self, id: ChannelId, now: Time) -> bool {
+        let Some(channel) = self.channel(id) else { return false };
+        channel.unread_dropped = true;
+        if !channel.is_live() {
+            return false;
         }
+        self.finish(id, now);
+        self.advance_end(id, now);
+        self.driver_idle = false;
+        true
     }
 
     /// Lets go of the channel: what is queued is still sent, what arrives is dropped, and if
