@@ -119,6 +119,7 @@ class Remote extends Duplex {
 
   async [Symbol.asyncDispose]() {
     this.#discarding = true
+    if (this.readableLength > 0 && !this.#over) this.#native.leaveUnread()
     if (!this.closed) {
       const over = new Promise((resolve) => { this.once('close', resolve) })
       if (!this.destroyed) {
@@ -154,7 +155,10 @@ class Remote extends Duplex {
   }
 
   _final(callback) {
-    if (!this.#over) this.#native.finish()
+    if (!this.#over) {
+      if (this.#discarding) this.#native.abandon()
+      else this.#native.finish()
+    }
     callback()
   }
 

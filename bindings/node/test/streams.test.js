@@ -222,7 +222,7 @@ it('leaving for await ends the remote', async (context) => {
     if (number === 5) break
   }
   assert.ok(there.destroyed)
-  await once(here.resume(), 'close')
+  await closing(here.resume())
 })
 
 it('await using ends it, and what was sent arrives', async (context) => {

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 import zlib
 from collections import deque
@@ -209,4 +210,6 @@ async def main() -> None:
             tasks.create_task(carry_out(player, json.loads(line)))
 
 
+# That a node has no discovery service is meant.
+logging.getLogger("p2pchan").setLevel(logging.ERROR)
 asyncio.run(main())
