@@ -397,7 +397,6 @@ class Node extends EventEmitter {
     clearInterval(this.#alive)
     for (const remote of this.#remotes.splice(0)) remote?.[kEnded](closed())
     this.#requests.close(closed)
-    this.#services.close()
     for (const { reject } of this.#early.values()) reject(closed())
     this.#early.clear()
     for (const taker of this.#takers.splice(0)) taker(undefined)

@@ -54,11 +54,6 @@ class Services {
     this.#running.delete(request)
   }
 
-  /** As `cancel`, for all. */
-  close() {
-    for (const request of [...this.#running.keys()]) this.cancel(request)
-  }
-
   async #found(request, addresses, signal) {
     if (addresses === undefined || addresses === null) return
     if (typeof addresses !== 'object' || !(Symbol.asyncIterator in addresses || Symbol.iterator in addresses)) {

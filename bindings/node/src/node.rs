@@ -105,14 +105,10 @@ impl Shared {
                 newcomers.1.insert(number, answer);
                 table.newcomer(number, &newcomer);
             }
-            // Messages that are not wanted now come before.
-            Told::Ended(channel) if channel.has_messages() => {}
             Told::Ended(channel) => {
-                if channel.own.end() {
-                    let error = channel.ended().and_then(Result::err);
-                    table.ended(channel.own.place(), error.as_ref());
-                    self.places.give_back(channel.own.place());
-                }
+                let error = channel.ended().and_then(Result::err);
+                table.ended(channel.own.place(), error.as_ref());
+                self.places.give_back(channel.own.place());
             }
             told => table.told(told),
         }

@@ -50,15 +50,6 @@ impl NativeRemote {
             Err(error) => Err(error),
         }
     }
-
-    /// Lets the node look at it again.
-    fn tell_again(&self) {
-        self.node.polled.mailbox().tell(Told::Readable(self.channel.clone()));
-        if self.channel.ended().is_some() {
-            self.node.polled.mailbox().tell(Told::Ended(self.channel.clone()));
-        }
-        self.node.wake();
-    }
 }
 
 #[napi]
@@ -142,8 +133,9 @@ impl NativeRemote {
         if !wanted || was_wanted {
             return;
         }
-        if self.channel.has_messages() || self.channel.ended().is_some() {
-            self.tell_again();
+        if self.channel.has_messages() {
+            self.node.polled.mailbox().tell(Told::Readable(self.channel.clone()));
+            self.node.wake();
         } else {
             self.channel.entry.resume();
         }
@@ -164,12 +156,7 @@ impl NativeRemote {
     /// As `finish`; what the peer still sends is thrown away.
     #[napi(catch_unwind)]
     pub fn abandon(&self) {
-        let had_messages = self.channel.has_messages();
         self.channel.abandon();
-        if had_messages {
-            // Its end may have waited behind them.
-            self.tell_again();
-        }
     }
 
     /// Ends it at once, and tells the peer that it is not wanted.

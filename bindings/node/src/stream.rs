@@ -12,8 +12,6 @@ pub(crate) struct Stream {
     place: AtomicU32,
     /// JavaScript takes what comes.
     wanted: AtomicBool,
-    /// JavaScript was told that it has ended.
-    ended: AtomicBool,
 }
 
 pub(crate) type Channel = p2pchan_pump::Channel<Stream>;
@@ -35,11 +33,6 @@ impl Stream {
     /// What it was before.
     pub(crate) fn want(&self, wanted: bool) -> bool {
         self.wanted.swap(wanted, Ordering::Relaxed)
-    }
-
-    /// Whether its end is told for the first time.
-    pub(crate) fn end(&self) -> bool {
-        !self.ended.swap(true, Ordering::Relaxed)
     }
 }
 

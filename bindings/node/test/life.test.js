@@ -3,6 +3,7 @@
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
+const net = require('node:net')
 const path = require('node:path')
 const vm = require('node:vm')
 const { spawn } = require('node:child_process')
@@ -106,20 +107,35 @@ it('a native addon that is missing is named, and what to do', async () => {
   assert.match(ended.err, /the package @p2pchan\/\S+ is missing.*--omit=optional/)
 })
 
-/** A worker that runs this, once it has said so. */
+/** A worker that runs this, once it has said something first. */
 async function worker(code) {
   const it = new Worker(`${LIVE}; const { parentPort } = require('node:worker_threads'); ${code}`, {
     eval: true, filename: path.join(__dirname, 'worker.js')
   })
   it.once('error', (error) => { throw error })
-  await once(it, 'message')
+  it.first = once(it, 'message')
+  await it.first
   return it
 }
 
+/** Whether somebody accepts connections there. */
+function isOpen(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => { resolve(true) }).on('error', () => { resolve(false) })
+    socket.on('close', () => { resolve(false) }).end()
+  })
+}
+
 it('nodes live and end in workers', async () => {
-  const workers = await Promise.all([1, 2, 3].map(() => worker('live().then(({ here, there }) => { parentPort.postMessage(there.peer) })')))
+  const workers = await Promise.all([1, 2, 3].map(() => worker('live().then(() => { parentPort.postMessage(near.addresses[0]) })')))
+  const ports = await Promise.all(workers.map(async (it) => {
+    return Number(new URL((await it.first)[0]).port)
+  }))
+  const open = await Promise.all(ports.map(isOpen))
+  assert.deepEqual(open, [true, true, true])
   const codes = await Promise.all(workers.map((it) => it.terminate()))
   assert.deepEqual(codes, [1, 1, 1])
+  for (const port of ports) while (await isOpen(port)) await turn()
 })
 
 it('a worker whose nodes are closed ends by itself', async () => {

@@ -32,6 +32,40 @@ it('messages arrive in order until the peer has ended, however they are read', a
   assert.equal(here.reason, null)
 })
 
+it('bursts that are more than one table holds arrive, and nothing has to come after them', async (context) => {
+  const { here, there } = await pair(context)
+  for (const length of [1000, 40_000]) {
+    const texts = counted(500).map((number) => String(number).padEnd(length))
+    let count = 0
+    const all = new Promise((resolve) => {
+      there.on('data', function take(text) {
+        assert.equal(text, texts[count])
+        if (++count === texts.length) resolve(there.off('data', take))
+      })
+    })
+    await pipeline(Readable.from(texts), here, { end: false })
+    await all
+  }
+})
+
+it('many remotes of one node talk at once', async (context) => {
+  const [near, far] = [listening(), listening()]
+  context.after(() => Promise.all([near.close(), far.close()]))
+  const remotes = []
+  for (const node of [near, far]) {
+    await node.start()
+    for (const topic of counted(20)) node.discoverTopic(Buffer.alloc(32, topic))
+    node.on('remote', (remote) => { remotes.push(remote) })
+  }
+  remotes.push(await far.connect(near.addresses[0]))
+  while (remotes.length < 40) await turn()
+  await Promise.all(remotes.map(async (remote) => {
+    const arriving = take(remote, 1000)
+    await pipeline(Readable.from(counted(1000)), remote, { end: false })
+    assert.deepEqual(await arriving, counted(1000))
+  }))
+})
+
 it('for await gives all messages, and ends when the peer has ended', async (context) => {
   const { here, there } = await pair(context)
   const sending = pipeline(Readable.from(counted(5000)), here)
@@ -72,6 +106,18 @@ it('a remote that nobody reads stops its peer, and nothing is lost', async (cont
   const numbers = (await take(there, 400)).map((message) => message.readUInt32BE())
   assert.deepEqual(numbers, counted(400))
   await sending
+})
+
+it('no more is taken from the connection than a stream holds', async (context) => {
+  const { here, there } = await pair(context)
+  await pipeline(Readable.from(counted(5000)), here, { end: false })
+  // The nodes have much to do meanwhile, and time to take what nobody asked for.
+  for (const number of counted(500)) {
+    there.send(number)
+    assert.deepEqual(await take(here, 1), [number])
+  }
+  assert.ok(there.readableLength <= 256 + 1024, `${there.readableLength} messages are kept`)
+  assert.deepEqual(await take(there, 5000), counted(5000))
 })
 
 it('a paused remote gives nothing, and everything once it is resumed', async (context) => {
@@ -145,7 +191,7 @@ it('write answers false beyond a number of messages, and beyond a number of byte
   for (const message of ['short', Buffer.alloc(700_000)]) {
     let count = 1
     while (here.write(message)) count++
-    assert.ok(count <= 64, `${count} messages of ${message.length}`)
+    assert.ok(count <= (message.length > 100 ? 5 : 64), `${count} messages of ${message.length}`)
     assert.ok(here.writableNeedDrain)
     await Promise.all([once(here, 'drain'), take(there, count)])
     assert.ok(!here.writableNeedDrain)
@@ -197,6 +243,7 @@ it('what came before the end is read, though sending fails', async (context) => 
     for await (const number of here) {
       arrived.push(number)
       here.send(number)
+      await turn()
     }
   }
   await assert.rejects(echo(), { code: 'ERR_P2PCHAN_CLOSED' })
@@ -216,13 +263,16 @@ it('what cannot be sent any more fails in its callback', async (context) => {
 })
 
 it('leaving for await ends the remote', async (context) => {
-  const { here, there } = await pair(context)
+  const { far, here, there } = await pair(context)
   for (const number of counted(10)) here.send(number)
   for await (const number of there) {
     if (number === 5) break
   }
   assert.ok(there.destroyed)
   await closing(here.resume())
+
+  assert.deepEqual(far.remotes(), [])
+  await once(here.resume(), 'close')
 })
 
 it('await using ends it, and what was sent arrives', async (context) => {
@@ -261,6 +311,21 @@ it('an error of a listener is an uncaught exception, and harms nobody else', asy
   }
   assert.deepEqual(arrived, counted(100))
   assert.deepEqual(thrown, counted(10).map((number) => `on ${10 * number}`))
+})
+
+it('messages that keep coming leave a turn to everything else in the event loop', async (context) => {
+  const { here, there } = await pair(context)
+  let [open, inRound, most] = [true, 0, 0]
+  there.on('data', () => { most = Math.max(most, ++inRound) })
+  there.on('end', () => { open = false })
+  const sending = pipeline(Readable.from(counted(30_000)), here)
+  while (open) {
+    await turn()
+    inRound = 0
+  }
+  await sending
+  // Two tables.
+  assert.ok(most <= 2 * 1024, `${most} messages came at once`)
 })
 
 it('no subject is ever shown', async (context) => {
