@@ -269,10 +269,8 @@ it('leaving for await ends the remote', async (context) => {
     if (number === 5) break
   }
   assert.ok(there.destroyed)
-  await closing(here.resume())
-
   assert.deepEqual(far.remotes(), [])
-  await once(here.resume(), 'close')
+  await closing(here.resume())
 })
 
 it('await using ends it, and what was sent arrives', async (context) => {

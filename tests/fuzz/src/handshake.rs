@@ -93,7 +93,7 @@ impl World {
                 match how % 4 {
                     0 => drop(session.abandon(channel, now)),
                     1 => drop(session.reset(channel, code)),
-                    2 => session.leave_unread(channel),
+                    2 => drop(session.leave_unread(channel, now)),
                     _ => session.forget(channel),
                 }
                 self.ended = true;
