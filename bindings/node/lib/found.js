@@ -32,7 +32,7 @@ class Found {
       })
       seen = this.#number
       for (const { address } of fresh) yield address
-      if (seen === this.#number) await this.#next(signal)
+      if (seen === this.#number && !signal.aborted) await this.#next(signal)
     }
   }
 

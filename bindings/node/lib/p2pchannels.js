@@ -101,10 +101,11 @@ class P2PChannels extends EventEmitter {
   }
 
   async close() {
-    const ran = this.#state === 'running'
+    const never = this.#state === 'new' || this.#state === 'beginning'
     this.#state = 'closed'
     await this.#node.close()
-    if (!ran) this.emit('close')
+    // Else the node tells.
+    if (never) this.emit('close')
   }
 
   async [Symbol.asyncDispose]() {

@@ -4,10 +4,13 @@
 const assert = require('node:assert/strict')
 const { EventEmitter, once } = require('node:events')
 const { join } = require('node:path')
+const { setImmediate: immediate } = require('node:timers/promises')
 const { inspect } = require('node:util')
 const { P2PChannels } = require('p2pchan')
 const { SUBJECT, it } = require('./helpers')
-const { INSTALLED, network, redirected } = require('./processes')
+const { INSTALLED, PACKAGE, network, redirected } = require('./processes')
+
+const { Found } = require(join(PACKAGE, 'lib/found.js'))
 
 const README = join(INSTALLED, 'seeds/p2pchannels.js')
 
@@ -56,15 +59,25 @@ it('the README of p2pchannels runs word for word, and two of it talk', async (co
 it('services of the program find others: remotes have an id, take messages and say their end', async (context) => {
   const { near, far, here, there } = await pair(context)
   assert.deepEqual([here.id, there.id, here.subject], [far.id, near.id, SUBJECT])
+  const heard = { here: [], there: [] }
+  here.on('data', (message) => heard.here.push(message))
+  there.on('data', (message) => heard.there.push(message))
   assert.equal(there.send('Hello, dude!'), true)
   there.send({ yo: 'ppl' })
   there.end(Buffer.from([1]))
-  const heard = []
-  here.on('data', (message) => heard.push(message))
-  // Nobody listens to the data of the other: its end comes all the same.
+  here.send('still heard')
+  // What comes too late is not sent, and does no harm.
+  assert.equal(there.send('late'), false)
   await Promise.all([once(here, 'end'), once(there, 'end')])
-  assert.deepEqual(heard, ['Hello, dude!', { yo: 'ppl' }, Buffer.from([1])])
+  assert.deepEqual(heard, { here: ['Hello, dude!', { yo: 'ppl' }, Buffer.from([1])], there: ['still heard'] })
   assert.deepEqual([here.reason, here.send('late')], [null, false])
+})
+
+it('an end comes though nobody listens to messages', async (context) => {
+  const { here, there } = await pair(context)
+  there.send('nobody listens')
+  there.end()
+  await Promise.all([once(here, 'end'), once(there, 'end')])
 })
 
 it('a service sees the subjects of its beginning, and is told of those that come and go', (context) => {
@@ -90,6 +103,29 @@ it('what was found before its subject is remembered, and what is found for no su
     const [remote] = await once(far, 'remote')
     assert.equal(remote.subject, 'later')
   }
+})
+
+it('of what is found for a subject the newest is remembered, each once', async () => {
+  const found = new Found('x')
+  found.add('192.0.2.2:1', 'other')
+  for (const number of [...Array(300).keys(), 299, 200]) found.add(`192.0.2.1:${number}`, 'mine')
+  found.add('192.0.2.3:1', 'other')
+  const controller = new AbortController()
+  const addresses = []
+  for await (const address of found.lookUp({ subject: 'mine' }, controller)) {
+    addresses.push(address)
+    if (address.endsWith(':200')) controller.abort()
+  }
+  assert.equal(new Set(addresses).size, 255)
+  assert.deepEqual([addresses.length, addresses[0], addresses.at(-2)], [255, '192.0.2.1:45', '192.0.2.1:299'])
+})
+
+it('who looks already is told of what is found later', async () => {
+  const found = new Found('x')
+  const next = found.lookUp({ subject: 'mine' }, new AbortController()).next()
+  await immediate()
+  found.add('192.0.2.1:1', 'mine')
+  assert.deepEqual(await next, { value: '192.0.2.1:1', done: false })
 })
 
 it('a port that is taken is told by "error"', async (context) => {
@@ -155,10 +191,18 @@ it('subjects are not shown', (context) => {
   assert.doesNotMatch(inspect(made, { depth: 9, showHidden: true }), /a secret phrase/)
 })
 
-it('after close nothing begins again, and close may be called before anything', async () => {
+it('after close nothing begins again, and close may be called before anything, and twice', async (context) => {
+  const begun = channels(context).listen(0, '127.0.0.1')
+  await once(begun, 'listening')
+  for (const each of [new P2PChannels(), new P2PChannels().listen(0, '127.0.0.1'), begun]) {
+    let count = 0
+    each.on('close', () => { count++ })
+    await Promise.all([each.close(), each.close(), once(each, 'close')])
+    await each.close()
+    assert.equal(count, 1)
+  }
   const made = new P2PChannels()
-  const over = once(made, 'close')
-  await Promise.all([made.close(), over])
+  await made.close()
   for (const call of [() => made.listen(0), () => made.discover('x'), () => made.addDiscoveryService(new Bulletin())]) {
     assert.throws(call, { code: 'ERR_P2PCHAN_CLOSED' })
   }
