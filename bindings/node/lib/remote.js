@@ -309,6 +309,10 @@ class Messages {
     return Promise.resolve({ value, done: true })
   }
 
+  async [Symbol.asyncDispose]() {
+    await this.return()
+  }
+
   #leave() {
     for (const event of EVENTS) this.#remote.off(event, this.#wake)
   }
