@@ -5,7 +5,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const p2pchan = require('p2pchan')
-const { it, listening, pair } = require('./helpers')
+const { closed, it, listening, pair } = require('./helpers')
 
 const FOLDER = path.dirname(require.resolve('p2pchan'))
 const internal = (name) => require(path.join(FOLDER, 'lib', name))
@@ -135,7 +135,7 @@ it('a peer that marks as JSON what is none ends the remote with the reason', asy
   assert.equal(there.reason, error)
   assert.deepEqual(arrived, ['right'])
   assert.ok(there.readableEnded)
-  await new Promise((resolve) => { here.resume().once('close', resolve) })
+  await closed(here.resume())
 })
 
 it('a null that a peer sends by itself is no message', async (context) => {
@@ -150,6 +150,6 @@ it('a null that a peer sends by itself is no message', async (context) => {
   } finally {
     NativeRemote.prototype.send = send
   }
-  await new Promise((resolve) => { there.resume().once('close', resolve) })
+  await closed(there.resume())
   assert.equal(there.reason.code, 'ERR_P2PCHAN_PROTOCOL')
 })

@@ -43,4 +43,12 @@ async function take(remote, count) {
   throw new Error(`the remote ended after ${messages.length} of ${count} messages`)
 }
 
-module.exports = { DEADLINE, SUBJECT, it, listening, pair, take }
+/** Until it has closed, or at once. `once` would listen to errors. */
+function closed(remote) {
+  return new Promise((resolve) => {
+    if (remote.closed) resolve()
+    else remote.once('close', resolve)
+  })
+}
+
+module.exports = { DEADLINE, SUBJECT, closed, it, listening, pair, take }

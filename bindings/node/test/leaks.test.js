@@ -9,7 +9,7 @@ const vm = require('node:vm')
 const { once } = require('node:events')
 const { setImmediate: turn } = require('node:timers/promises')
 const { Node } = require('p2pchan')
-const { SUBJECT, it, listening, pair, take } = require('./helpers')
+const { SUBJECT, closed, it, listening, pair, take } = require('./helpers')
 
 v8.setFlagsFromString('--expose-gc')
 const gc = vm.runInNewContext('gc')
@@ -55,7 +55,7 @@ it('a remote that has ended is collected while its node runs', async (context) =
     const { near, far, here, there } = await pair(context)
     refs.push(new WeakRef(here), new WeakRef(there))
     here.end()
-    await new Promise((resolve) => { there.resume().once('close', resolve) })
+    await closed(there.resume())
     return { near, far }
   })()
   await collected(() => refs.every((it) => it.deref() === undefined))

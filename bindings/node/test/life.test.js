@@ -11,7 +11,7 @@ const { once } = require('node:events')
 const { createRequire } = require('node:module')
 const { setImmediate: turn } = require('node:timers/promises')
 const { Worker } = require('node:worker_threads')
-const { DEADLINE, SUBJECT, it, listening, pair, take } = require('./helpers')
+const { DEADLINE, SUBJECT, closed, it, listening, pair, take } = require('./helpers')
 
 /** Two nodes that talk: a program for a process or worker of its own. */
 const LIVE = `
@@ -171,8 +171,9 @@ it('nodes of the main thread go on when workers end, and talk with theirs', asyn
   })`)
   const [remote] = await opened
   assert.deepEqual(await take(remote, 1), ['from a worker'])
+  const over = closed(remote.resume())
   await one.terminate()
-  await new Promise((resolve) => { remote.resume().once('close', resolve) })
+  await over
   const { here, there } = await pair(context)
   here.send('still here')
   assert.deepEqual(await take(there, 1), ['still here'])
@@ -217,7 +218,7 @@ it('the package may be loaded many times, in contexts of their own', async (cont
     assert.throws(() => here.send(() => {}), { name: 'TypeError' })
     here.end()
     there.end()
-    await Promise.all([here, there].map((remote) => new Promise((resolve) => { remote.resume().once('close', resolve) })))
+    await Promise.all([here, there].map((remote) => closed(remote.resume())))
   }
 })
 

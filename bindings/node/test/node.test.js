@@ -9,7 +9,7 @@ const path = require('node:path')
 const { once } = require('node:events')
 const { setImmediate: turn } = require('node:timers/promises')
 const { Node } = require('p2pchan')
-const { SUBJECT, it, listening, pair, take } = require('./helpers')
+const { SUBJECT, closed, it, listening, pair, take } = require('./helpers')
 
 /** Two nodes that have started, and that are closed when the test is over. */
 async function two(context, settings, options) {
@@ -50,7 +50,7 @@ it('beyond limits.waiting newcomers are refused', async (context) => {
     remotes.push(await other.connect(near.addresses[0]))
   }
   const [, second] = remotes
-  await new Promise((resolve) => { second.once('close', resolve) })
+  await closed(second)
   assert.equal(second.reason.code, 'ERR_P2PCHAN_REFUSED')
   assert.equal(near.remotes().length, 1)
 })
@@ -158,9 +158,9 @@ it('events have the names of docs/status.md, and come while somebody listens', a
   assert.equal(typeof (await stats)[0].uptime_seconds, 'number')
   await assert.rejects(node.connect('tcp://127.0.0.1:1'), { code: 'ERR_P2PCHAN_IO' })
   assert.equal((await announced)[0].address, 'tcp://127.0.0.1:1')
-  const closed = once(node, 'close')
+  const over = once(node, 'close')
   await node.close()
-  await closed
+  await over
 })
 
 it('a service of the program finds others: plain, by a promise, one after the other', async (context) => {
@@ -253,9 +253,9 @@ it('settings change while the node runs, and come from a file', async (context) 
 it('an address that cannot be opened is named, and the node is over', async (context) => {
   const [near] = await two(context)
   const other = new Node({ listen: near.addresses })
-  const closed = once(other, 'close')
+  const over = once(other, 'close')
   await assert.rejects(other.start(), { code: 'ERR_P2PCHAN_IO', message: /listen/ })
-  await closed
+  await over
   await other.close()
 })
 
