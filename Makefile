@@ -116,7 +116,7 @@ clean: ## Removes what was built
 .PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest python node scenarios rules sanitize races interop linkage symbols size msrv
 test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest python scenarios rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
 	@printf '\n=== all checks passed: %s\n' '$^'
-	@echo 'NOT RUN: make node, as the Node interface is not finished: a worker that exits with live nodes may take the process along'
+	@echo 'NOT RUN: make node, as the Node interface is not finished'
 
 tree: ## Checks that the repository stands on its own
 	$(call heading,'no file leans on what lies beside the repository')
