@@ -107,13 +107,14 @@ it('a native addon that is missing is named, and what to do', async () => {
   assert.match(ended.err, /the package @p2pchan\/\S+ is missing.*--omit=optional/)
 })
 
-/** A worker that runs this, once it has said something first. */
+/** A worker that runs this, once it has said something first; `left` is the code with which it ends. */
 async function worker(code) {
   const it = new Worker(`${LIVE}; const { parentPort } = require('node:worker_threads'); ${code}`, {
     eval: true, filename: path.join(__dirname, 'worker.js')
   })
   it.once('error', (error) => { throw error })
   it.first = once(it, 'message')
+  it.left = once(it, 'exit')
   await it.first
   return it
 }
@@ -140,7 +141,7 @@ it('nodes live and end in workers', async () => {
 
 it('a worker whose nodes are closed ends by itself', async () => {
   const one = await worker('live().then(() => { parentPort.postMessage(0); near.close(); far.close() })')
-  assert.deepEqual(await once(one, 'exit'), [0])
+  assert.deepEqual(await one.left, [0])
 })
 
 it('a worker may be terminated while messages come, and again and again', async () => {
@@ -156,7 +157,7 @@ it('a worker may be terminated while messages come, and again and again', async 
 
 it('process.exit in a worker ends only the worker', async () => {
   const one = await worker('live().then(() => { parentPort.postMessage(0); setImmediate(() => { process.exit(5) }) })')
-  assert.deepEqual(await once(one, 'exit'), [5])
+  assert.deepEqual(await one.left, [5])
 })
 
 it('nodes of the main thread go on when workers end, and talk with theirs', async (context) => {
