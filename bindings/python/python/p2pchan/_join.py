@@ -235,6 +235,8 @@ def converse(
 ) -> End:
     if not options.phrase:
         raise InvalidError("a phrase is missing; write it behind join, or set P2PCHAN_PHRASE")
+    # Threads that begin before the end is waited for leave signals to this one, which has to hear of them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     node = sync.Node(settings(options)).start()
     try:
         tell(f"this node is {node.id}")
@@ -244,7 +246,7 @@ def converse(
         room = Room(node, options, ends, tell)
         start(room.take_remotes)
         start(room.read_input)
-        # Here signals come.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         end = ends.get()
     finally:
         stopping = start(node.stop)
