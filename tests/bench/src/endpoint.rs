@@ -4,8 +4,9 @@
 //! listens, the dialling end what it measured.
 
 use std::{
-    io::{Write, stdout},
-    process::exit,
+    io::{self, Write, stdout},
+    os::unix::process::CommandExt,
+    process::{Command, exit},
     thread,
     time::Duration,
 };
@@ -34,6 +35,17 @@ use crate::{
 const LONGEST_RUN: Duration = Duration::from_secs(60);
 
 const ONE_ONLY: &str = "QUIC, C, Python and Node are measured with one connection only";
+
+/// Becomes a program in another language, which stays on the core of this process and takes the rest of
+/// the role as arguments. The search path for libraries that cargo sets leads to others first.
+pub(crate) fn become_program(mut command: Command, role: &Role) -> Outcome<()> {
+    command.arg(role.amount.size.to_string()).arg(role.amount.milliseconds.to_string());
+    if role.end == End::Dial {
+        command.arg(&role.address);
+    }
+    let error: io::Error = command.env_remove("LD_LIBRARY_PATH").exec();
+    Err(error.into())
+}
 
 /// Plays the role until its end.
 pub(crate) fn run(role: Role) -> Outcome<()> {

@@ -2,8 +2,6 @@
 //! programs in C get.
 
 use std::{
-    io,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -12,7 +10,8 @@ use tempfile::TempDir;
 
 use crate::{
     Outcome,
-    arguments::{End, Role, System, spelt},
+    arguments::{Role, System, spelt},
+    endpoint::become_program,
 };
 
 /// The compiled program, in a folder that goes with it.
@@ -49,12 +48,6 @@ pub(crate) fn play(role: &Role) -> Outcome<()> {
         _ => "batch",
     };
     let mut command = Command::new(role.c_program.as_ref().ok_or("there is no program in C")?);
-    command.args([&spelt(&role.end), way, &role.amount.size.to_string()]);
-    command.arg(role.amount.milliseconds.to_string());
-    if role.end == End::Dial {
-        command.arg(&role.address);
-    }
-    // With the library that it was linked with: cargo's search path leads to others first.
-    let error: io::Error = command.env_remove("LD_LIBRARY_PATH").exec();
-    Err(error.into())
+    command.args([&spelt(&role.end), way]);
+    become_program(command, role)
 }

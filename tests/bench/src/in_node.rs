@@ -2,15 +2,14 @@
 //! both ends.
 
 use std::{
-    io,
-    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
 };
 
 use crate::{
     Outcome,
-    arguments::{End, Role, System, Work, spelt},
+    arguments::{Role, System, Work, spelt},
+    endpoint::become_program,
 };
 
 /// Refuses a folder that lacks one of the packages.
@@ -50,11 +49,6 @@ pub(crate) fn play(role: &Role, name: &str) -> Outcome<()> {
     let mut command = node(role.node.as_ref().ok_or("there are no packages for Node")?);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("node/endpoint.js"));
     let work = if role.work == Work::NodeRoundTrip { "round-trip" } else { "flood" };
-    command.args([name, work, &spelt(&role.end), &role.amount.size.to_string()]);
-    command.arg(role.amount.milliseconds.to_string());
-    if role.end == End::Dial {
-        command.arg(&role.address);
-    }
-    let error: io::Error = command.exec();
-    Err(error.into())
+    command.args([name, work, &spelt(&role.end)]);
+    become_program(command, role)
 }

@@ -2,15 +2,14 @@
 //! ends.
 
 use std::{
-    io,
-    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
 };
 
 use crate::{
     Outcome,
-    arguments::{End, Role, System, Work, spelt},
+    arguments::{Role, System, Work, spelt},
+    endpoint::become_program,
 };
 
 /// Refuses an interpreter that lacks the package p2pchan; whether it has pyzmq too.
@@ -56,11 +55,6 @@ pub(crate) fn play(role: &Role, name: &str) -> Outcome<()> {
     let mut command = quiet(role.python.as_ref().ok_or("there is no Python")?);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/endpoint.py"));
     let work = if role.work == Work::PythonRoundTrip { "round-trip" } else { "flood" };
-    command.args([name, work, &spelt(&role.end), &role.amount.size.to_string()]);
-    command.arg(role.amount.milliseconds.to_string());
-    if role.end == End::Dial {
-        command.arg(&role.address);
-    }
-    let error: io::Error = command.exec();
-    Err(error.into())
+    command.args([name, work, &spelt(&role.end)]);
+    become_program(command, role)
 }
