@@ -96,7 +96,8 @@ class Remote(BaseRemote):
         Returns when the peer has ended too and has said that it read everything. What the peer still
         sends is thrown away. If it is cancelled, the remote goes on ending.
 
-        Raises why not everything may have been read, such as TimeoutError.
+        Raises why not everything may have been read, such as TimeoutError; ClosedError if messages came
+        here that were not read, which the peer learns too.
         """
         self._discard()
         self._native.abandon()
