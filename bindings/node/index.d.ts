@@ -376,6 +376,20 @@ export namespace P2PChannels {
   }
 }
 
+/** How much of the log is wanted: lines of this level and of those before it. */
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace'
+
+/**
+ * Sends the library's log to a function from now on: all lines of this process, up to that level. They never hold
+ * messages or subjects; when more than 1024 wait, the others are counted in a line of their own. `null` sends them
+ * nowhere.
+ *
+ * Without it errors and warnings are warnings of the process (`process.on('warning')`, named "P2PChanWarning"), and
+ * with `NODE_DEBUG=p2pchan` in the environment every line goes to stderr.
+ */
+export function setLog(level: LogLevel, listener: (level: LogLevel, line: string) => void): void
+export function setLog(level: null): void
+
 /** What the `code` of an error may be: the kind, which is the same in all languages. */
 export type Code =
   | 'ERR_P2PCHAN_INVALID' | 'ERR_P2PCHAN_SETTINGS' | 'ERR_P2PCHAN_CLOSED' | 'ERR_P2PCHAN_TIMEOUT'

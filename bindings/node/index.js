@@ -3,8 +3,9 @@
 
 const { P2PChanError } = require('./lib/errors')
 const { Discovery } = require('./lib/discovery')
+const { setLog } = require('./lib/log')
 const { Node } = require('./lib/node')
 const { P2PChannels } = require('./lib/p2pchannels')
 const { Remote } = require('./lib/remote')
 
-module.exports = { Discovery, Node, P2PChanError, P2PChannels, Remote }
+module.exports = { Discovery, Node, P2PChanError, P2PChannels, Remote, setLog }

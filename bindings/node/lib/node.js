@@ -7,6 +7,7 @@ const { inspect } = require('node:util')
 const { func, object, optional, signalOf, string, topic } = require('./check')
 const { closed, failure, fromNative, native } = require('./errors')
 const { toJson } = require('./json')
+const { log } = require('./log')
 const { NativeNode } = require('./native')
 const discovery = require('./discovery')
 const { NAMES, Told } = require('./events')
@@ -31,7 +32,7 @@ class Node extends EventEmitter {
   /** The setting limits.waiting. */
   #mostWaiting = 0
   #takers = []
-  /** Discoveries that begin when the node has started: { begin, resolve, reject }. */
+  /** Discoveries that begin when the node has started: { secret, begin, flushed, resolve, reject }. */
   #early = new Map()
   #alive
   #wantsAlive = true
@@ -49,6 +50,7 @@ class Node extends EventEmitter {
     const json = toJson(object(settings, 'settings'), 'settings', true)
     const file = optional(string, object(options, 'options').settingsFile, 'options.settingsFile')
     this.#refuse = optional(func, options.refuse, 'options.refuse')
+    log()
     try {
       this.#native = new NativeNode(json, file, this.#refuse !== undefined)
     } catch (error) {
@@ -90,13 +92,14 @@ class Node extends EventEmitter {
   discover(subject, secret) {
     string(subject, 'subject')
     optional(string, secret, 'secret')
-    return this.#discover(subject, subject, () => this.#native.discover(subject, secret),
+    native(NativeNode, 'check', subject, secret)
+    return this.#discover(subject, subject, secret, () => this.#native.discover(subject, secret),
       () => { this.stopDiscover(subject) })
   }
 
   discoverTopic(bytes) {
     const copy = topic(bytes)
-    return this.#discover(copy.toString('hex'), copy.toString('latin1'), () => this.#native.discoverTopic(copy),
+    return this.#discover(copy.toString('hex'), copy.toString('latin1'), undefined, () => this.#native.discoverTopic(copy),
       () => { this.stopDiscoverTopic(copy) })
   }
 
@@ -212,15 +215,23 @@ class Node extends EventEmitter {
   }
 
   /** Now, or when the node has started. */
-  #discover(subject, key, begin, stop) {
+  #discover(subject, key, secret, begin, stop) {
     if (this.#state === 'closing' || this.#state === 'closed') throw closed()
     if (this.#state === 'running') {
       return discovery.open(subject, this.#flushed(begin), stop)
     }
-    const flushed = new Promise((resolve, reject) => {
-      this.#early.set(key, { begin, resolve, reject })
-    })
-    return discovery.open(subject, flushed, stop)
+    return discovery.open(subject, this.#later(key, secret ?? null, begin), stop)
+  }
+
+  /** To begin when the node has started. */
+  #later(key, secret, begin) {
+    const early = this.#early.get(key) ?? { secret, begin }
+    if (early.secret !== secret) {
+      throw failure('INVALID', 'the subject is discovered with another secret; stopDiscover it first')
+    }
+    early.flushed ??= new Promise((resolve, reject) => { Object.assign(early, { resolve, reject }) })
+    this.#early.set(key, early)
+    return early.flushed
   }
 
   #flushed(begin) {

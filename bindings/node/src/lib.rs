@@ -18,10 +18,11 @@
 //! # Layout, in reading order
 //! - `node`, `remote`, `items`: the classes, over the polled node of the pump. `records`: the table.
 //!   `stream`: what is kept of each remote.
-//! - `wake`: waking the event loop. `error`: errors.
+//! - `wake`: waking the event loop. `error`: errors. `log`: lines of the log.
 
 mod error;
 mod items;
+mod log;
 mod node;
 mod records;
 mod remote;
@@ -31,5 +32,6 @@ mod wake;
 // What the addon exports.
 pub use error::codes;
 pub use items::NativeItems;
+pub use log::set_log;
 pub use node::NativeNode;
 pub use remote::NativeRemote;

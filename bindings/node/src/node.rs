@@ -10,7 +10,10 @@ use std::{
 
 use napi::bindgen_prelude::{Env, Function};
 use napi_derive::napi;
-use p2pchan::{Address, Error, ErrorKind, Node, Remote, Target, settings_from_json};
+use p2pchan::{
+    Address, Error, ErrorKind, Node, Remote, Target, check_secret, check_subject,
+    settings_from_json,
+};
 use p2pchan_pump::{Answer, Items, PolledNode, Turn, Verb};
 
 use crate::{
@@ -222,6 +225,14 @@ impl NativeNode {
     #[napi(catch_unwind)]
     pub fn most_waiting(&self) -> Result<u32, Failure> {
         self.0.polled.most_waiting().map_err(thrown)
+    }
+
+    /// Whether these can be a subject and its secret.
+    #[napi(catch_unwind)]
+    pub fn check(subject: String, secret: Option<String>) -> Result<(), Failure> {
+        check_subject(&subject)
+            .and_then(|()| secret.as_deref().map_or(Ok(()), check_secret))
+            .map_err(thrown)
     }
 
     /// Discovers a subject; a request that ends when the announcement stands.

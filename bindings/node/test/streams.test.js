@@ -273,15 +273,14 @@ it('leaving for await ends the remote', async (context) => {
 
 it('await using ends it, and what was sent arrives', async (context) => {
   const { here, there } = await pair(context)
-  const arriving = take(there, 1000).then(async (messages) => {
-    assert.deepEqual(messages, counted(1000))
-    await once(there.resume(), 'end')
-  })
+  const ended = once(there, 'end')
+  const arriving = take(there, 1000)
   there.send('never read')
   for (const number of counted(1000)) here.send(number)
   await here[Symbol.asyncDispose]()
   assert.ok(here.closed)
-  await arriving
+  assert.deepEqual(await arriving, counted(1000))
+  await ended
 })
 
 it('an error of a listener is an uncaught exception, and harms nobody else', async (context) => {

@@ -3,7 +3,8 @@
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import {
-  Discovery, Node, P2PChanError, P2PChannels, Remote, type Code, type DiscoveryService, type Message, type Settings
+  Discovery, Node, P2PChanError, P2PChannels, Remote, type Code, type DiscoveryService, type LogLevel, type Message,
+  type Settings, setLog
 } from 'p2pchan'
 
 const settings: Settings = {
@@ -21,6 +22,9 @@ class Bulletin implements DiscoveryService {
     yield * this.board.get(findKey.toString('hex')) ?? []
   }
 }
+
+setLog('debug', (level: LogLevel, line: string) => { void [level, line] })
+setLog(null)
 
 export async function talk(signal: AbortSignal): Promise<void> {
   const node: Node = await new Node(settings, { refuse: async ({ peer }) => peer.startsWith('0') }).start({ signal })

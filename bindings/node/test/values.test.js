@@ -190,7 +190,12 @@ it('wrong settings are named by key and value', () => {
 it('what never can be right is refused by name', async (context) => {
   const node = await listening().start()
   context.after(() => node.close())
-  assert.throws(() => node.discover('nul \0 inside'), { code: 'ERR_P2PCHAN_INVALID' })
+  for (const each of [node, new Node()]) {
+    assert.throws(() => each.discover('nul \0 inside'), { code: 'ERR_P2PCHAN_INVALID', message: /^subject/ })
+    assert.throws(() => each.discover('x', ''), { code: 'ERR_P2PCHAN_INVALID', message: /^secret is empty/ })
+    each.discover('x', 'one secret')
+    assert.throws(() => each.discover('x', 'another'), { code: 'ERR_P2PCHAN_INVALID', message: /another secret/ })
+  }
   assert.throws(() => node.discoverTopic(Buffer.alloc(31)), { name: 'RangeError', message: /^topic must be 32 bytes, and has 31/ })
   assert.throws(() => node.explain('?'), P2PChanError)
   await assert.rejects(node.connect('no address'), P2PChanError)

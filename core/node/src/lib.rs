@@ -71,6 +71,7 @@ pub use p2pchan_proto::{
     error::{Error, ErrorKind},
     id::PeerId,
     settings::{Changes, Value},
+    subject::{check_secret, check_subject},
 };
 pub use remote::{Remote, Sender};
 pub use settings::{settings_from_file, settings_from_json, settings_from_toml};

@@ -51,7 +51,7 @@ impl SubjectName {
     /// # Errors
     /// [`ErrorKind::Invalid`] if it is empty, longer than 256 bytes or contains NUL.
     pub fn phrase(phrase: &str) -> Result<Self, Error> {
-        check(phrase, "subject")?;
+        check_subject(phrase)?;
         Ok(Self::Phrase(phrase.into()))
     }
 
@@ -81,10 +81,19 @@ impl fmt::Debug for SubjectName {
     }
 }
 
+/// Checks that a phrase can be a subject: that it has 1 to 256 bytes and no NUL. Whoever discovers it checks
+/// that too; this is for telling a user sooner.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`], with what is wrong.
+pub fn check_subject(subject: &str) -> Result<(), Error> {
+    check(subject, "subject")
+}
+
 /// Checks that a secret has the form of a phrase.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] as for [`SubjectName::phrase`].
+/// As [`check_subject`].
 pub fn check_secret(secret: &str) -> Result<(), Error> {
     check(secret, "secret")
 }

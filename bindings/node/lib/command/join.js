@@ -4,6 +4,7 @@
 
 const { setTimeout: after } = require('node:timers/promises')
 const { P2PChanError } = require('../errors')
+const { debug, setLog } = require('../log')
 const { Node } = require('../node')
 const { Failure } = require('./failure')
 const { Output } = require('./output')
@@ -17,6 +18,8 @@ const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 /** Joins, and resolves to the exit code. */
 async function run(options) {
   const tell = (text) => { process.stderr.write(`p2pchan: ${printable(text)}\n`) }
+  // It tells by itself what there is to say.
+  if (!debug.enabled) setLog(null)
   // Nobody reads what is told any more: there is nobody to tell.
   process.stderr.on('error', () => {})
   let end
