@@ -20,6 +20,9 @@ const { NONE, WHAT, index, messageAt, read } = require('./table')
 /** A handle that keeps the process alive, and that never does anything: the longest time that timers have. */
 const FOREVER = 2 ** 31 - 1
 
+/** Records after which all else in the event loop has its turn. */
+const AT_ONCE = 1024
+
 class Node extends EventEmitter {
   #native
   /** 'new', 'starting', 'running', 'closing' or 'closed'. */
@@ -41,6 +44,8 @@ class Node extends EventEmitter {
   /** A turn was made in this round of the event loop; #again: another is wanted. */
   #turned = false
   #again = false
+  /** The last table did not hold everything. */
+  #more = false
   #services
   #refuse
   #told
@@ -277,11 +282,16 @@ class Node extends EventEmitter {
       this.#turned = false
       if (this.#again) this.#wake()
     }).unref()
-    this.#dispatch()
+    let happened = 0
+    do happened += this.#dispatch()
+    while (this.#more && happened < AT_ONCE)
+    this.#again ||= this.#more
   }
 
+  /** Handles one table: how many records it had. */
   #dispatch() {
-    const { records, extras, ended } = read(this.#native)
+    const { records, extras, more, ended } = read(this.#native)
+    this.#more = more
     const opened = []
     let record = 1
     while (record < records) {
@@ -295,6 +305,7 @@ class Node extends EventEmitter {
     for (const remote of opened) this.#offer(remote)
     while (this.#incoming.length > this.#mostWaiting) this.#incoming.pop().refuse()
     if (ended) this.#finish()
+    return records
   }
 
   #happened(at, extras, opened) {

@@ -44,7 +44,7 @@ function read(native) {
     gone.register(slab.buffer)
   }
   native.dispatch(slab, index, free)
-  return { records: index[0], extras: index[2] > 0 ? native.extras() : undefined, ended: index[3] === 1 }
+  return { records: index[0], extras: index[2] > 0 ? native.extras() : undefined, more: index[3] === 1, ended: index[3] === 2 }
 }
 
 /** Bytes that the program gets: a view while few slabs are alive, else a copy. */

@@ -19,7 +19,7 @@ use p2pchan_pump::{Answer, Items, PolledNode, Turn, Verb};
 use crate::{
     error::{Failure, invalid, thrown},
     items::NativeItems,
-    records::{Extra, Shown, Table},
+    records::{Extra, Shown, State, Table},
     remote::NativeRemote,
     stream::{Places, Stream, Told},
     wake::EventLoop,
@@ -157,7 +157,8 @@ impl NativeNode {
     }
 
     /// Does what there is to do at this moment, and writes what has happened: messages into the slab
-    /// from there on, all else into the index. `wake` is called again when there is more.
+    /// from there on, all else into the index. Unless the table says that there is more, `wake` is called
+    /// when something has happened.
     #[napi(catch_unwind)]
     pub fn dispatch(&self, slab: Memory<'_>, index: Index<'_>, from: u32) {
         let shared = &self.0;
@@ -171,13 +172,19 @@ impl NativeNode {
                 break;
             }
         }
-        let ended = fits && turn == Turn::Ended;
-        *lock(&shared.extras) = table.finish(ended);
-        let waker = if ended { lock(&shared.waker).take() } else { lock(&shared.waker).clone() };
-        match waker {
-            Some(waker) if !fits => waker.wake(),
-            Some(waker) if !ended => shared.polled.hub().pump().wake_when_ready(&waker),
-            _ => {}
+        let state = match turn {
+            _ if !fits => State::More,
+            Turn::Ended => State::Ended,
+            _ => State::Waits,
+        };
+        *lock(&shared.extras) = table.finish(state);
+        match state {
+            State::More => {}
+            State::Waits => {
+                let waker = lock(&shared.waker).clone();
+                waker.iter().for_each(|waker| shared.polled.hub().pump().wake_when_ready(waker));
+            }
+            State::Ended => drop(lock(&shared.waker).take()),
         }
     }
 

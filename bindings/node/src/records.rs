@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! index   32-bit numbers, four for each record; the first record is about the table itself:
-//!         [records, where the slab is free, extras, the node has ended]
+//!         [records, where the slab is free, extras, whether there is more or the node has ended]
 //! slab    short messages, one after the other
 //! extras  what is neither: long messages, remotes, text
 //! ```
@@ -27,7 +27,18 @@ const LONG: usize = 4096;
 /// Bytes of long messages in one table: as much as the window of a connection, by default.
 const LONG_BYTES: usize = 1 << 20;
 
-// What the first number of a record says; lib/native.js has the same.
+/// What the table says of the node.
+#[derive(Clone, Copy)]
+pub(crate) enum State {
+    /// It will wake the event loop.
+    Waits = 0,
+    /// There is more at once.
+    More = 1,
+    /// Nothing comes any more.
+    Ended = 2,
+}
+
+// What the first number of a record says; lib/table.js has the same.
 const BYTES: u32 = 0;
 const TEXT: u32 = 1;
 const JSON: u32 = 2;
@@ -222,9 +233,9 @@ impl<'a> Table<'a> {
     }
 
     /// The extras; the rest is in the index.
-    pub(crate) fn finish(mut self, ended: bool) -> Vec<Extra> {
+    pub(crate) fn finish(mut self, state: State) -> Vec<Extra> {
         let (records, extras) = (short(self.records), short(self.extras.len()));
-        self.put(0, [records, short(self.free), extras, u32::from(ended)]);
+        self.put(0, [records, short(self.free), extras, state as u32]);
         self.extras
     }
 }

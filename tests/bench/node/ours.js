@@ -2,7 +2,10 @@
 // p2pchan, without any setting tuned.
 
 const { once } = require('node:events')
-const { Node } = require('p2pchan')
+const { Node, setLog } = require('p2pchan')
+
+// That nobody is looked for is meant so.
+setLog(null)
 
 /** What both ends discover: a raw topic, as deriving keys from a phrase takes 20 ms by design. */
 const TOPIC = Buffer.alloc(32, 7)
