@@ -11,6 +11,9 @@ SHELL := /bin/sh
 CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Of `make bench`: one kind of work, and one face.
+ONLY ?=
+FACE ?=
 # Of each target of `make fuzz`.
 SECONDS ?= 60
 # Of the library, below PREFIX.
@@ -48,10 +51,8 @@ demo: ## Shows the main job, without any network: five processes find each other
 	 P2PCHAN_PYTHON="$$python" P2PCHAN_NODE="$${packages:+node}" NODE_PATH="$$packages" \
 	 $(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
 
-bench: library ## Measures speed, each figure beside raw TCP in the same run
-	python=$$(tests/bench/python/environment); packages=$$(tests/bench/node/environment); \
-	$(CARGO) run --release -p p2pchan-bench -- --c-library '$(LIBRARY_PREFIX)/lib/libp2pchan.so' \
-	  $${python:+--python "$$python"} $${packages:+--node "$$packages"}
+bench: ## Measures speed, each figure beside raw TCP in the same run; ONLY=flood and FACE=rust|quic|c|python|node choose
+	@ONLY='$(ONLY)' FACE='$(FACE)' tests/bench/run
 
 fuzz: ## Throws arbitrary bytes at the protocol and calls at the C interface, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz

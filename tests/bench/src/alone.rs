@@ -43,14 +43,13 @@ struct Idle {
 
 /// Measures what the command line chose.
 pub(crate) fn measure(arguments: &Arguments) -> Outcome<Alone> {
-    let chosen = |work| arguments.only.is_none_or(|only| only == work);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut alone = Alone::default();
-    if chosen(Work::Discover) {
+    if arguments.choose(Work::Discover) {
         alone.discover = runtime.block_on(discover(if arguments.quick { 5 } else { 20 }))?;
         report_discover(&alone.discover);
     }
-    if chosen(Work::Idle) {
+    if arguments.choose(Work::Idle) {
         let length = if arguments.quick { IDLE / 10 } else { IDLE };
         let idle = runtime.block_on(idle(length))?;
         report_idle(&idle);

@@ -1,9 +1,11 @@
 //! The command line, and the roles that the binary gives itself through it.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
+
+use crate::Outcome;
 
 /// Measures p2pchan beside raw TCP and bare QUIC, on loopback, and prints the ratios.
 #[derive(Debug, Parser)]
@@ -12,16 +14,22 @@ pub(crate) struct Arguments {
     /// Fewer and shorter rounds: under two minutes, with a wider spread
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Measures only this
+    /// Measures only this; a flood or a round trip through every face, unless --face names one
     #[arg(long, value_enum)]
     pub(crate) only: Option<Work>,
+    /// Measures only what goes through this face
+    #[arg(long, value_enum)]
+    pub(crate) face: Option<Face>,
+    /// Prints the faces that would be measured, and measures nothing
+    #[arg(long)]
+    pub(crate) faces: bool,
     /// Floods only with messages of this many bytes
     #[arg(long, value_parser = clap::value_parser!(u32).range(64..=8 << 20))]
     pub(crate) size: Option<u32>,
-    /// How many rounds must count, instead of 7 (3 with --quick)
+    /// How many rounds must count, instead of 5 (3 with --quick)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=25))]
     pub(crate) rounds: Option<u32>,
-    /// How long each run takes, instead of 1000 (300 with --quick)
+    /// How long each run takes, instead of 500 (300 with --quick)
     #[arg(long, value_parser = clap::value_parser!(u32).range(20..=5000))]
     pub(crate) milliseconds: Option<u32>,
     /// The shared library of the C interface, such as `make library` builds: measures that too
@@ -70,6 +78,7 @@ pub(crate) enum Work {
     /// A round trip by programs in JavaScript
     NodeRoundTrip,
     /// New connections that both sides have proven
+    #[value(alias = "connections")]
     Connect,
     /// What a connection that does nothing holds
     Memory,
@@ -86,6 +95,67 @@ impl Work {
             self,
             Self::RoundTrip | Self::QuicRoundTrip | Self::PythonRoundTrip | Self::NodeRoundTrip
         )
+    }
+}
+
+/// How a program uses p2pchan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Face {
+    /// The Rust interface, over TCP
+    Rust,
+    /// The Rust interface, over QUIC
+    Quic,
+    /// The C interface
+    C,
+    /// The Python interface
+    Python,
+    /// The Node interface
+    Node,
+}
+
+impl Work {
+    /// The face that it goes through.
+    pub(crate) const fn face(self) -> Face {
+        match self {
+            Self::QuicFlood | Self::QuicRoundTrip => Face::Quic,
+            Self::CFlood => Face::C,
+            Self::PythonFlood | Self::PythonRoundTrip => Face::Python,
+            Self::NodeFlood | Self::NodeRoundTrip => Face::Node,
+            _ => Face::Rust,
+        }
+    }
+
+    /// The same through the Rust interface.
+    const fn in_rust(self) -> Self {
+        match self {
+            Self::QuicFlood | Self::CFlood | Self::PythonFlood | Self::NodeFlood => Self::Flood,
+            other if other.is_round_trip() => Self::RoundTrip,
+            other => other,
+        }
+    }
+}
+
+impl Arguments {
+    /// Whether the command line chose this.
+    pub(crate) fn choose(&self, work: Work) -> bool {
+        self.only.is_none_or(|only| only == work || only == work.in_rust())
+            && self.face.is_none_or(|face| face == work.face())
+    }
+
+    /// The faces of what it chose.
+    ///
+    /// # Errors
+    /// If that is nothing, as nobody has written it.
+    pub(crate) fn chosen_faces(&self) -> Outcome<BTreeSet<Face>> {
+        let chosen = Work::value_variants().iter().filter(|work| self.choose(**work));
+        let faces: BTreeSet<Face> = chosen.map(|work| work.face()).collect();
+        match (faces.is_empty(), self.only, self.face) {
+            (true, Some(only), Some(face)) => {
+                let (only, face) = (spelt(&only), spelt(&face));
+                Err(format!("there is no {only} of {face}; leave out --face or --only").into())
+            }
+            _ => Ok(faces),
+        }
     }
 }
 

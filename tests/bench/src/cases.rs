@@ -116,7 +116,7 @@ pub(crate) fn chosen(arguments: &Arguments, pyzmq: bool) -> Vec<Case> {
         .chain(node(arguments))
         .chain(connects)
         .chain([memory(arguments)]);
-    all.filter(|case| arguments.only.is_none_or(|only| only == case.work)).collect()
+    all.filter(|case| arguments.choose(case.work)).collect()
 }
 
 fn flood(arguments: &Arguments, size: usize) -> Case {
@@ -283,7 +283,7 @@ fn memory(arguments: &Arguments) -> Case {
 }
 
 fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
-    let rounds = arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 7 });
+    let rounds = arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 5 });
     Case {
         work,
         amount,
@@ -297,7 +297,7 @@ fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
 }
 
 fn amount(arguments: &Arguments) -> Amount {
-    let milliseconds = arguments.milliseconds.unwrap_or(if arguments.quick { 300 } else { 1000 });
+    let milliseconds = arguments.milliseconds.unwrap_or(if arguments.quick { 300 } else { 500 });
     Amount { size: 64, milliseconds, at_once: 1, idle: 0 }
 }
 
@@ -306,6 +306,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::arguments::spelt;
 
     fn titles(line: &str) -> Vec<String> {
         let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
@@ -335,7 +336,33 @@ mod tests {
     #[test]
     fn one_size_of_flood_can_be_chosen() {
         let expected = ["flood of 1 KiB one way, each end on its own core"];
-        assert_eq!(titles("bench --only flood --size 1024"), expected);
+        assert_eq!(titles("bench --only flood --face rust --size 1024"), expected);
+    }
+
+    #[test]
+    fn a_flood_is_one_through_every_face_unless_one_is_named() {
+        let everything = "--c-library l --python p --node n --size 64";
+        let floods = titles(&format!("bench --only flood {everything}"));
+        assert_eq!(floods.len(), 2 + 3 + 3 + 1);
+        assert!(floods.iter().all(|title| title.starts_with("flood of 64 B one way")));
+        let python = titles(&format!("bench --only flood --face python {everything}"));
+        assert!(python.len() == 3 && python.iter().all(|title| title.contains("in Python")));
+        assert_eq!(titles(&format!("bench --only python-flood {everything}")), python);
+        assert_eq!(titles(&format!("bench --face quic {everything}")).len(), 2);
+    }
+
+    #[test]
+    fn the_faces_are_those_of_the_works_that_were_chosen() {
+        let faces = |line: &str| {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            arguments.chosen_faces().map(|faces| faces.iter().map(spelt).collect::<Vec<_>>())
+        };
+        assert_eq!(faces("bench").unwrap(), ["rust", "quic", "c", "python", "node"]);
+        assert_eq!(faces("bench --only connections").unwrap(), ["rust"]);
+        assert_eq!(faces("bench --only node-flood").unwrap(), ["node"]);
+        assert_eq!(faces("bench --only round-trip --face quic").unwrap(), ["quic"]);
+        let error = faces("bench --only memory --face python").unwrap_err().to_string();
+        assert!(error.contains("no memory of python"), "{error}");
     }
 
     #[test]

@@ -38,12 +38,12 @@ mod report;
 mod round_trip;
 mod rounds;
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, process::ExitCode, time::Instant};
 
 use clap::Parser;
 
 use crate::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, spelt},
     in_c::Program,
     pair::Programs,
 };
@@ -67,6 +67,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Outcome<()> {
+    let (began, faces) = (Instant::now(), arguments.chosen_faces()?);
+    if arguments.faces {
+        faces.iter().for_each(|face| println!("{}", spelt(face)));
+        return Ok(());
+    }
     let cores = machine::cores()?;
     let machine = machine::describe(&cores);
     report::heading(&machine);
@@ -87,5 +92,7 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         results.push(result);
     }
     let alone = alone::measure(arguments)?;
-    report::write(&arguments.output, &machine, &results, &alone)
+    report::write(&arguments.output, &machine, &results, &alone)?;
+    report::length(began.elapsed());
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The table for people and the JSON for programs.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub(crate) fn heading(machine: &Machine) {
 /// What the command line chose and gave no means to measure; `pyzmq` says whether there is one, if there
 /// is a Python.
 pub(crate) fn missing(arguments: &Arguments, pyzmq: Option<bool>) {
-    let chosen = |works: &[Work]| arguments.only.is_none_or(|only| works.contains(&only));
+    let chosen = |works: &[Work]| works.iter().any(|work| arguments.choose(*work));
     if arguments.c_library.is_none() && chosen(&[Work::CFlood]) {
         println!("NOT MEASURED: the C interface, as --c-library names no library");
     }
@@ -162,4 +162,10 @@ pub(crate) fn write(
     fs::write(path, text + "\n").map_err(failed)?;
     println!("\nEvery round is in {}", path.display());
     Ok(())
+}
+
+/// How long all of it took: whoever waits wants to know it for the next time.
+pub(crate) fn length(took: Duration) {
+    let seconds = took.as_secs();
+    println!("It took {} min {} s", seconds / 60, seconds % 60);
 }

@@ -39,7 +39,7 @@ fn figures(report: &Value, name: &str) -> Vec<f64> {
 #[test]
 fn a_flood_arrives_and_is_reported() {
     for size in ["64", "1000000"] {
-        let report = bench(&format!("--only flood --size {size}"));
+        let report = bench(&format!("--only flood --face rust --size {size}"));
         assert!(figures(&report, "messages").iter().all(|rate| *rate > 0.0));
         assert_eq!(report["results"][0]["case"]["beside"][0], "p2pchan");
     }
@@ -47,7 +47,7 @@ fn a_flood_arrives_and_is_reported() {
 
 #[test]
 fn round_trips_come_back_and_are_reported() {
-    let report = bench("--only round-trip");
+    let report = bench("--only round-trip --face rust");
     let (median, most) = (figures(&report, "median"), figures(&report, "ninety-ninth"));
     assert!(median[0] > 0.0 && median[0] <= most[0]);
 }
@@ -158,6 +158,18 @@ fn what_stands_alone_is_reported() {
     assert_eq!(discover, 5);
     let idle = &bench("--only idle")["alone"]["idle"];
     assert!(idle["memory"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn what_would_be_measured_is_told_by_its_faces_and_a_choice_of_nothing_is_refused() {
+    let faces = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"));
+        command.args(arguments).arg("--faces").output().unwrap()
+    };
+    assert_eq!(faces(&["--only", "memory"]).stdout, b"rust\n");
+    let refused = faces(&["--only", "memory", "--face", "c"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("leave out --face or --only"));
 }
 
 #[test]
