@@ -114,8 +114,8 @@ clean: ## Removes what was built
 
 ## Checks, in the order of `make test`: what fails fast comes first
 
-.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest python node scenarios rules sanitize races interop linkage symbols size msrv
-test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest python node scenarios rules sanitize races interop linkage symbols size msrv ## Runs every check, and installs what they lack
+.PHONY: test tree format scripts layers settings header vectors lint deny rustdoc unit doctest python node scenarios rules sanitize races instructions interop linkage symbols size msrv
+test: tree format scripts layers settings header vectors lint deny rustdoc unit doctest python node scenarios rules sanitize races instructions interop linkage symbols size msrv ## Runs every check, and installs what they lack
 	@printf '\n=== all checks passed: %s\n' '$^'
 
 tree: ## Checks that the repository stands on its own
@@ -201,6 +201,10 @@ sanitize: ## Runs the programs in C under AddressSanitizer and valgrind
 races: ## Runs the programs in C under ThreadSanitizer; needs nightly Rust
 	$(call heading,'programs in C whose threads are watched')
 	ffi/tests/run tsan < /dev/null
+
+instructions: ## Checks that a message costs no more instructions than its budget
+	$(call heading,'instructions of the hot paths')
+	tests/bench/instructions < /dev/null
 
 python: ## Runs the tests of the Python interface, with each Python from 3.11 on that is found
 	$(call heading,'the Python interface')
