@@ -1,6 +1,6 @@
 //! What there is nothing to put beside: finding somebody, and doing nothing.
 //!
-//! Reported, not compared: no goal hangs on these, and they say what a program and its users feel.
+//! Reported, not compared: these say what a program and its users feel.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,21 @@ use tokio::runtime::Builder;
 use crate::{
     Outcome,
     arguments::{Arguments, Work},
-    machine::{anonymous_memory, processor_time},
+    idle::{self, Idle},
 };
 
-/// What both ends look for: a raw topic, as deriving keys from a phrase takes 20 ms by design.
-const TOPIC: [u8; 32] = [9; 32];
+/// What both ends look for: deriving its keys takes 20 ms by design, and is part of what users wait for.
+const SUBJECT: &str = "the benchmarks of p2pchan";
 /// Nodes of the DHT: more than a lookup asks at once.
 const DHT: usize = 20;
-/// Remotes of the idle node.
-const REMOTES: u32 = 100;
-/// A processor that does nothing is only seen to over a while; PINGs come every 15 s.
-const IDLE: Duration = Duration::from_secs(30);
+/// Milliseconds that finding somebody may take, the derivation of the keys included.
+const SOON: f64 = 200.0;
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// What the report says of a goal.
+pub(crate) const fn verdict(reached: bool) -> &'static str {
+    if reached { "reached" } else { "MISSED" }
+}
 
 /// What was measured.
 #[derive(Debug, Default, Serialize)]
@@ -30,15 +33,6 @@ pub(crate) struct Alone {
     /// Milliseconds from `discover` to the remote, sorted.
     discover: Vec<f64>,
     idle: Option<Idle>,
-}
-
-/// A node with a hundred remotes that say nothing.
-#[derive(Debug, Serialize)]
-struct Idle {
-    /// Milliseconds of processor time in a second, of the process with this node and the others.
-    processor: f64,
-    /// KiB that the process grew by, all nodes and both ends of all remotes.
-    memory: u64,
 }
 
 /// Measures what the command line chose.
@@ -50,9 +44,8 @@ pub(crate) fn measure(arguments: &Arguments) -> Outcome<Alone> {
         report_discover(&alone.discover);
     }
     if arguments.choose(Work::Idle) {
-        let length = if arguments.quick { IDLE / 10 } else { IDLE };
-        let idle = runtime.block_on(idle(length))?;
-        report_idle(&idle);
+        let idle = runtime.block_on(idle::measure(arguments.quick))?;
+        idle.report();
         alone.idle = Some(idle);
     }
     Ok(alone)
@@ -69,12 +62,12 @@ async fn discover(times: u32) -> Outcome<Vec<f64>> {
             .set("discovery.bittorrent.port", 0)
     };
     let found = node().set("listen", "127.0.0.1:0").start().await?;
-    found.discover_topic(TOPIC)?.flushed().await?;
+    found.discover(SUBJECT)?.flushed().await?;
     let mut all = Vec::new();
     for _ in 0..times {
         let looking = node().start().await?;
         let began = Instant::now();
-        looking.discover_topic(TOPIC)?;
+        looking.discover(SUBJECT)?;
         let remote = tokio::time::timeout(LONGEST, looking.next_remote()).await?;
         all.push(began.elapsed().as_secs_f64() * 1e3);
         remote.ok_or("the node closed")?.end().await?;
@@ -86,32 +79,6 @@ async fn discover(times: u32) -> Outcome<Vec<f64>> {
     Ok(all)
 }
 
-/// A node with remotes to as many others, half of them over QUIC, all in this process.
-async fn idle(length: Duration) -> Outcome<Idle> {
-    let process = std::process::id();
-    let before = anonymous_memory(process)?;
-    let node = Node::builder().set("listen", "127.0.0.1:0").set("limits.waiting", REMOTES);
-    let node = node.start().await?;
-    node.discover_topic(TOPIC)?;
-    let mut open = Vec::new();
-    for address in node.addresses().into_iter().cycle().take(REMOTES as usize) {
-        let other = Node::builder().start().await?;
-        other.discover_topic(TOPIC)?;
-        let remote = other.connect(address).await?;
-        let back = node.next_remote().await.ok_or("the node closed")?;
-        open.push((other, remote, back));
-    }
-    let (began, used) = (Instant::now(), processor_time());
-    tokio::time::sleep(length).await;
-    let processor = (processor_time() - used).as_secs_f64() * 1e3 / began.elapsed().as_secs_f64();
-    let memory = anonymous_memory(process)?.saturating_sub(before);
-    for (other, ..) in open {
-        other.close().await;
-    }
-    node.close().await;
-    Ok(Idle { processor, memory })
-}
-
 fn report_discover(sorted: &[f64]) {
     let (least, most) = (sorted.first(), sorted.last());
     let (Some(least), Some(most), Some(median)) = (least, most, sorted.get(sorted.len() / 2))
@@ -120,12 +87,5 @@ fn report_discover(sorted: &[f64]) {
     };
     println!("\nfrom discover to the remote, in a DHT of {DHT} nodes, of {} times", sorted.len());
     println!("  ms                              {median:>12.1} (least {least:.1}, most {most:.1})");
-}
-
-fn report_idle(Idle { processor, memory }: &Idle) {
-    println!(
-        "\n{REMOTES} remotes that do nothing, half over QUIC, both ends and all nodes in one process"
-    );
-    println!("  processor, ms a second          {processor:>12.2}");
-    println!("  memory, MiB                     {:>12.1}", *memory as f64 / 1024.0);
+    println!("  goal: at most {SOON:.0} ms: {}", verdict(*median <= SOON));
 }

@@ -82,6 +82,14 @@ pub(crate) enum Work {
     Connect,
     /// What a connection that does nothing holds
     Memory,
+    /// Messages to many remotes in turn, beside one remote
+    Many,
+    /// One remote that sends long messages, among many that send short ones
+    Greedy,
+    /// One remote that does not read, among many that do
+    Stalled,
+    /// A small message now and then while long ones go to the same peer
+    Latency,
     /// From looking for somebody to talking, in a DHT on this machine
     Discover,
     /// What a node with a hundred remotes costs that say nothing
@@ -177,6 +185,16 @@ pub(crate) enum System {
     P2pchan,
     /// The same, over QUIC
     P2pchanQuic,
+    /// The same, with many remotes in the place of one
+    P2pchanMany,
+    /// The same, with one remote that sends long messages
+    P2pchanGreedy,
+    /// The same, with one remote that does not read
+    P2pchanStalled,
+    /// The same, while long messages go over another channel to the same peer
+    P2pchanBeside,
+    /// The same, while long messages go over the same channel
+    P2pchanBehind,
     /// Its C interface: callbacks on the library's thread, many messages each
     CBatch,
     /// The same, a message each
@@ -247,7 +265,7 @@ pub(crate) struct Amount {
     /// How long messages are sent or connections made
     #[arg(long, default_value_t = 1000)]
     pub(crate) milliseconds: u32,
-    /// Connections that are being made at the same time
+    /// Connections that are being made at the same time, or remotes that are there
     #[arg(long, default_value_t = 1)]
     pub(crate) at_once: usize,
     /// Connections of which the memory is taken

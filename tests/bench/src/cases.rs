@@ -83,6 +83,16 @@ impl Case {
             Work::Connect if at_once == 1 => format!("connections one after another, {cores}"),
             Work::Connect => format!("connections {at_once} at once, {cores}"),
             Work::Memory => format!("memory of {idle} idle connections"),
+            Work::Many => format!("{} to each of {at_once} remotes in turn, {cores}", bytes(size)),
+            Work::Greedy => {
+                format!("{at_once} remotes send {}, one of them 1 MiB, {cores}", bytes(size))
+            }
+            Work::Stalled => {
+                format!("{} to {at_once} remotes, of which one does not read, {cores}", bytes(size))
+            }
+            Work::Latency => {
+                format!("a small message every 5 ms beside messages of {}, {cores}", bytes(size))
+            }
             Work::Discover | Work::Idle => String::new(),
         }
     }
@@ -115,7 +125,8 @@ pub(crate) fn chosen(arguments: &Arguments, pyzmq: bool) -> Vec<Case> {
         .chain(python(arguments, pyzmq))
         .chain(node(arguments))
         .chain(connects)
-        .chain([memory(arguments)]);
+        .chain([memory(arguments), many(arguments), greedy(arguments), stalled(arguments)])
+        .chain(latencies(arguments));
     all.filter(|case| arguments.choose(case.work)).collect()
 }
 
@@ -282,6 +293,57 @@ fn memory(arguments: &Arguments) -> Case {
     }
 }
 
+/// What a remote costs that is one of many; beside it there is one.
+fn many(arguments: &Arguments) -> Case {
+    let (figure, at_once) = (Figure::Messages, if arguments.quick { 100 } else { 1000 });
+    Case {
+        steady: Some(figure),
+        goal: Some(Goal { figure, bound: 0.7, of: Some(System::P2pchan) }),
+        ..among_many(arguments, Work::Many, System::P2pchanMany, at_once)
+    }
+}
+
+/// Beside it all are alike.
+fn greedy(arguments: &Arguments) -> Case {
+    Case {
+        goal: Some(Goal { figure: Figure::MostShare, bound: 2.0, of: None }),
+        ..among_many(arguments, Work::Greedy, System::P2pchanGreedy, 100)
+    }
+}
+
+/// Beside it all read.
+fn stalled(arguments: &Arguments) -> Case {
+    let figure = Figure::Messages;
+    Case {
+        steady: Some(figure),
+        goal: Some(Goal { figure, bound: 0.9, of: Some(System::P2pchan) }),
+        ..among_many(arguments, Work::Stalled, System::P2pchanStalled, 10)
+    }
+}
+
+fn among_many(arguments: &Arguments, work: Work, ours: System, at_once: usize) -> Case {
+    Case {
+        reference: System::P2pchan,
+        beside: vec![ours],
+        ..basic(arguments, work, Amount { size: 1 << 10, at_once, ..amount(arguments) })
+    }
+}
+
+/// Beside it nothing else is sent. Long enough for two slow ones in a hundred to be more than two.
+fn latencies(arguments: &Arguments) -> [Case; 2] {
+    let basis = amount(arguments);
+    [64 << 10, 1 << 20].map(|size| Case {
+        reference: System::P2pchan,
+        beside: vec![System::P2pchanBeside, System::P2pchanBehind],
+        goal: Some(Goal { figure: Figure::NinetyNinth, bound: 10_000.0, of: None }),
+        ..basic(
+            arguments,
+            Work::Latency,
+            Amount { size, milliseconds: 4 * basis.milliseconds, ..basis },
+        )
+    })
+}
+
 fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 5 });
     Case {
@@ -315,7 +377,7 @@ mod tests {
 
     #[test]
     fn without_a_choice_everything_is_measured() {
-        let rust = 2 * (SIZES.len() + 1) + AT_ONCE.len() + 1;
+        let rust = 2 * (SIZES.len() + 1) + AT_ONCE.len() + 6;
         assert_eq!(titles("bench").len(), rust);
         assert_eq!(titles("bench --c-library libp2pchan.so").len(), rust + 3);
         assert_eq!(titles("bench --python python3").len(), rust + 7);

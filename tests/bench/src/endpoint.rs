@@ -22,17 +22,18 @@ use crate::{
     connect::{self, Connector},
     flood,
     frames::COALESCED,
-    in_c, in_node, in_python,
+    idle, in_c, in_node, in_python, latency,
     link::Link,
-    machine, memory,
+    machine, many, memory,
     ours::{self, OurLink, Remotes},
     raw::RawLink,
     raw_tokio::{self, Plain, TokioLink},
     round_trip,
+    rounds::Figures,
 };
 
-/// No run takes a quarter of this. An end whose parent or peer is gone ends by itself.
-const LONGEST_RUN: Duration = Duration::from_secs(60);
+/// At rest no run takes a twentieth of this. An end whose parent or peer is gone ends by itself.
+const LONGEST_RUN: Duration = Duration::from_secs(300);
 
 const ONE_ONLY: &str = "QUIC, C, Python and Node are measured with one connection only";
 
@@ -77,7 +78,12 @@ async fn play(role: Role) -> Outcome<()> {
     match role.work {
         Work::Connect | Work::Memory if role.end == End::Accept => hold(&role).await,
         Work::Connect | Work::Memory => many_connections(&role).await,
-        Work::Discover | Work::Idle => Err("this is measured in one process".into()),
+        Work::Many => tell(many::turns::play(&role).await?.as_ref()),
+        Work::Greedy => tell(many::greedy::play(&role).await?.as_ref()),
+        Work::Stalled => tell(many::stalled::play(&role).await?.as_ref()),
+        Work::Latency => tell(latency::play(&role).await?.as_ref()),
+        Work::Idle => idle::hold(&role).await,
+        Work::Discover => Err("this is measured in one process".into()),
         _ => one_connection(&role).await,
     }
 }
@@ -141,6 +147,11 @@ async fn through(role: &Role, connector: impl Connector) -> Outcome<()> {
         Work::Memory => memory::hold(&connector, role.amount).await,
         _ => say(&connect::measure(&connector, role.amount).await?),
     }
+}
+
+/// Tells the parent the figures, of which the dialling end has some.
+fn tell(figures: Option<&Figures>) -> Outcome<()> {
+    figures.map_or(Ok(()), say)
 }
 
 /// Tells the parent where the other end finds this one.

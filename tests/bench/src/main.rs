@@ -11,7 +11,9 @@
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
 //! - [`ours`], [`in_c`], [`in_python`], [`in_node`], and the systems beside which they are put: [`raw`], [`raw_tokio`],
 //!   [`bare_tls`], [`bare_quinn`].
-//! - [`alone`]: what there is nothing to put beside.
+//! - [`many`], [`latency`]: p2pchan beside itself: many remotes, greedy ones, ones that do not read, and what
+//!   waits beside long messages.
+//! - [`alone`], [`idle`]: what there is nothing to put beside.
 //! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
 
 mod alone;
@@ -23,11 +25,14 @@ mod connect;
 mod endpoint;
 mod flood;
 mod frames;
+mod idle;
 mod in_c;
 mod in_node;
 mod in_python;
+mod latency;
 mod link;
 mod machine;
+mod many;
 mod memory;
 mod message;
 mod ours;

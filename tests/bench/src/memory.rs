@@ -36,7 +36,7 @@ pub(crate) async fn hold<C: Connector>(connector: &C, amount: Amount) -> Outcome
 }
 
 /// Waits on another thread, so that the runtime turns on and what is left to do gets done.
-async fn step(name: &str) -> Outcome<()> {
+pub(crate) async fn step(name: &str) -> Outcome<()> {
     say(&name)?;
     tokio::task::spawn_blocking(|| stdin().read_line(&mut String::new())).await??;
     Ok(())

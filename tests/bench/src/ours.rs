@@ -97,17 +97,24 @@ impl Connector for Remotes {
     }
 }
 
-async fn dialling_node() -> Outcome<Node> {
+pub(crate) async fn dialling_node() -> Outcome<Node> {
     let node = Node::builder().start().await?;
     node.discover_topic(TOPIC)?;
     Ok(node)
 }
 
-async fn accepting_node() -> Outcome<Node> {
+pub(crate) async fn accepting_node() -> Outcome<Node> {
     accepting_at("tcp://127.0.0.1:0").await
 }
 
 async fn accepting_at(address: &str) -> Outcome<Node> {
+    let node = node_at(address).await?;
+    announce(node.addresses().first().ok_or("the node listens nowhere")?)?;
+    Ok(node)
+}
+
+/// A node that takes as many remotes as any benchmark makes.
+pub(crate) async fn node_at(address: &str) -> Outcome<Node> {
     let node = Node::builder()
         .set("listen", address)
         .set("limits.remotes", 2048)
@@ -115,6 +122,5 @@ async fn accepting_at(address: &str) -> Outcome<Node> {
         .start()
         .await?;
     node.discover_topic(TOPIC)?;
-    announce(node.addresses().first().ok_or("the node listens nowhere")?)?;
     Ok(node)
 }

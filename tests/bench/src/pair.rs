@@ -66,7 +66,7 @@ pub(crate) fn run(
 }
 
 /// One end, which does not outlive this.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -74,7 +74,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(mut command: Command, name: String) -> Outcome<Self> {
+    pub(crate) fn start(mut command: Command, name: String) -> Outcome<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take().ok_or("no pipe to the child")?;
         let output = BufReader::new(child.stdout.take().ok_or("no pipe from the child")?);
@@ -82,7 +82,7 @@ impl Process {
     }
 
     /// The next thing that it says. It ends by itself if it takes too long, so this never hangs.
-    fn hear<T: DeserializeOwned>(&mut self) -> Outcome<T> {
+    pub(crate) fn hear<T: DeserializeOwned>(&mut self) -> Outcome<T> {
         let mut line = String::new();
         if self.output.read_line(&mut line)? == 0 {
             return Err(format!("`{}` ended without a result", self.name).into());
@@ -90,12 +90,12 @@ impl Process {
         Ok(serde_json::from_str(&line)?)
     }
 
-    fn go_on(&mut self) -> Outcome<()> {
+    pub(crate) fn go_on(&mut self) -> Outcome<()> {
         Ok(self.input.write_all(b"\n")?)
     }
 
     /// Waits until it has ended by itself.
-    fn end(&mut self) -> Outcome<()> {
+    pub(crate) fn end(&mut self) -> Outcome<()> {
         let status = self.child.wait()?;
         if status.success() { Ok(()) } else { Err(format!("`{}`: {status}", self.name).into()) }
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     Outcome,
-    alone::Alone,
+    alone::{self, Alone},
     arguments::{Arguments, System, Work, spelt},
     machine::Machine,
     rounds::{Figure, Measured, Ratio},
@@ -58,13 +58,13 @@ pub(crate) fn table(measured: &Measured) {
     println!("\n{}", case.title());
     let systems: Vec<System> = [case.reference].into_iter().chain(case.beside.clone()).collect();
     let references = case.references();
-    let values = systems.iter().map(|system| format!("{:>13}", spelt(system)));
+    let values = systems.iter().map(|system| format!("{:>15}", spelt(system)));
     let ratios = references
         .iter()
-        .map(|to| format!("{:>26}", format!("{}/{}", spelt(&case.ours()), spelt(to))));
+        .map(|to| format!("{:>30}", format!("{}/{}", spelt(&case.ours()), spelt(to))));
     println!("  {:<32}{}", "", values.chain(ratios).collect::<String>());
     for figure in measured.figures() {
-        let value = |system: &System| format!(" {}", number(measured.median_of(*system, figure)));
+        let value = |system: &System| format!("   {}", number(measured.median_of(*system, figure)));
         let values = systems.iter().map(value);
         let ratios = references.iter().map(|to| ratio(measured, figure, *to));
         println!("  {:<32}{}", label(figure), values.chain(ratios).collect::<String>());
@@ -88,6 +88,10 @@ fn label(figure: Figure) -> &'static str {
         Figure::AcceptingMemory => "KiB each, accepting end",
         Figure::DiallingMemory => "KiB each, dialling end",
         Figure::ReadyMemory => "KiB each before dialling (node)",
+        Figure::MostShare => "most that one got, of its share",
+        Figure::LeastShare => "least that one got, of its share",
+        Figure::KeptMemory => "KiB more at the sending end",
+        Figure::Longest => "longest, us",
     }
 }
 
@@ -112,7 +116,7 @@ fn ratio(measured: &Measured, figure: Figure, to: System) -> String {
             format!("{median} ({least} to {most})")
         },
     );
-    format!("{text:>26}")
+    format!("{text:>30}")
 }
 
 /// At most five characters up to ten thousand.
@@ -134,10 +138,9 @@ fn which_rounds(measured: &Measured) -> String {
 
 fn verdict(measured: &Measured) -> Option<String> {
     let (goal, reached) = measured.goal()?;
-    let small = goal.figure == Figure::Median;
+    let small = !goal.figure.should_be_large();
     let good = if small { reached <= goal.bound } else { reached >= goal.bound };
-    let (word, result) =
-        (if small { "at most" } else { "at least" }, if good { "reached" } else { "MISSED" });
+    let (word, result) = (if small { "at most" } else { "at least" }, alone::verdict(good));
     let bound = match goal.of {
         Some(system) => format!("{:.2} of {}", goal.bound, spelt(&system)),
         None => number(goal.bound).trim().to_owned(),

@@ -43,7 +43,7 @@ async fn once(link: &mut impl Link, message: &[u8]) -> Outcome<Duration> {
 }
 
 /// Microseconds that `percent` of the sorted `times` do not exceed.
-fn percentile(times: &[Duration], percent: usize) -> f64 {
+pub(crate) fn percentile(times: &[Duration], percent: usize) -> f64 {
     let place = (times.len() * percent).div_ceil(100).saturating_sub(1);
     times.get(place).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
 }

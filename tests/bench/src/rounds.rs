@@ -44,6 +44,21 @@ pub(crate) enum Figure {
     DiallingMemory,
     /// KiB of memory of what has to be there before a connection is dialled: a node
     ReadyMemory,
+    /// How many times its part of all bytes that remote had which had most
+    MostShare,
+    /// The same of the one which had least
+    LeastShare,
+    /// KiB of memory that the sending end has taken since it began
+    KeptMemory,
+    /// Microseconds that none exceeded
+    Longest,
+}
+
+impl Figure {
+    /// Whether more of it is better.
+    pub(crate) const fn should_be_large(self) -> bool {
+        matches!(self, Self::Messages | Self::Megabytes | Self::Connections | Self::LeastShare)
+    }
 }
 
 /// The reference may move by this much between its two runs of a round.

@@ -153,11 +153,41 @@ fn a_folder_without_the_packages_for_node_is_refused_by_name() {
 }
 
 #[test]
+fn what_many_remotes_get_is_reported_beside_one_or_beside_all_alike() {
+    for (work, figure, ours) in [
+        ("many", "messages", "p2pchan-many"),
+        ("greedy", "most-share", "p2pchan-greedy"),
+        ("stalled", "messages", "p2pchan-stalled"),
+    ] {
+        let report = bench(&format!("--only {work}"));
+        assert!(figures(&report, figure)[0] > 0.0, "{work}");
+        assert_eq!(report["results"][0]["case"]["beside"][0], ours);
+        assert_eq!(report["results"][0]["case"]["reference"], "p2pchan");
+    }
+}
+
+#[test]
+fn small_messages_arrive_beside_and_behind_long_ones_and_how_late_is_reported() {
+    let report = bench("--only latency");
+    for result in report["results"].as_array().unwrap() {
+        let round = &result["rounds"][0];
+        assert_eq!(round["before"]["megabytes"], 0.0);
+        let [beside, behind] = &round["beside"].as_array().unwrap()[..] else { panic!("{round}") };
+        assert!(behind["megabytes"].as_f64().unwrap() > 0.0, "{behind}");
+        for system in [beside, behind] {
+            let time = |name: &str| system[name].as_f64().unwrap();
+            assert!(0.0 < time("median") && time("median") <= time("ninety-ninth"));
+            assert!(time("ninety-ninth") <= time("longest"), "{system}");
+        }
+    }
+}
+
+#[test]
 fn what_stands_alone_is_reported() {
     let discover = bench("--only discover")["alone"]["discover"].as_array().unwrap().len();
     assert_eq!(discover, 5);
     let idle = &bench("--only idle")["alone"]["idle"];
-    assert!(idle["memory"].as_u64().unwrap() > 0);
+    assert!(idle["memory"].as_u64().unwrap() > 0 && idle["processor"].as_f64().unwrap() > 0.0);
 }
 
 #[test]
