@@ -3,6 +3,7 @@
 mod hostile;
 mod properties;
 mod traffic;
+mod turns;
 
 use std::time::Duration;
 
