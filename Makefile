@@ -11,9 +11,10 @@ SHELL := /bin/sh
 CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
-# Of `make bench`: one kind of work, and one face.
+# Of `make bench`: one kind of work, one face, and the folder where what was measured is kept.
 ONLY ?=
 FACE ?=
+RECORD ?=
 # Of each target of `make fuzz`.
 SECONDS ?= 60
 # Of the library, below PREFIX.
@@ -40,7 +41,7 @@ help: ## Lists the targets
 
 ## What users want
 
-.PHONY: build demo bench fuzz soak doc install install-program install-library wheel addon uninstall clean
+.PHONY: build demo bench bench-check fuzz soak doc install install-program install-library wheel addon uninstall clean
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
@@ -51,8 +52,11 @@ demo: ## Shows the main job, without any network: five processes find each other
 	 P2PCHAN_PYTHON="$$python" P2PCHAN_NODE="$${packages:+node}" NODE_PATH="$$packages" \
 	 $(CARGO) run -q -p p2pchan-cli --example demo < /dev/null
 
-bench: ## Measures speed, each figure beside raw TCP in the same run; ONLY=flood and FACE=rust|quic|c|python|node choose
-	@ONLY='$(ONLY)' FACE='$(FACE)' tests/bench/run
+bench: ## Measures speed, each figure beside raw TCP in the same run; ONLY=flood and FACE=rust|quic|c|python|node choose, RECORD=docs/benchmarks keeps
+	@ONLY='$(ONLY)' FACE='$(FACE)' RECORD='$(RECORD)' tests/bench/run
+
+bench-check: ## Measures again what docs/benchmarks has, and says which ratios have moved; ONLY and FACE as for bench
+	@ONLY='$(ONLY)' FACE='$(FACE)' tests/bench/run --check docs/benchmarks
 
 fuzz: ## Throws arbitrary bytes at the protocol and calls at the C interface, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz

@@ -10,8 +10,11 @@ use tokio::runtime::Builder;
 
 use crate::{
     Outcome,
-    arguments::{Arguments, Work},
+    arguments::{Arguments, Work, spelt},
     idle::{self, Idle},
+    record::Block,
+    report,
+    rounds::Figure,
 };
 
 /// What both ends look for: deriving its keys takes 20 ms by design, and is part of what users wait for.
@@ -41,13 +44,12 @@ pub(crate) fn measure(arguments: &Arguments) -> Outcome<Alone> {
     let mut alone = Alone::default();
     if arguments.choose(Work::Discover) {
         alone.discover = runtime.block_on(discover(if arguments.quick { 5 } else { 20 }))?;
-        report_discover(&alone.discover);
     }
     if arguments.choose(Work::Idle) {
         let idle = runtime.block_on(idle::measure(arguments.quick))?;
-        idle.report();
         alone.idle = Some(idle);
     }
+    alone.blocks().iter().flat_map(|(_, blocks)| blocks).for_each(report::alone);
     Ok(alone)
 }
 
@@ -79,13 +81,26 @@ async fn discover(times: u32) -> Outcome<Vec<f64>> {
     Ok(all)
 }
 
-fn report_discover(sorted: &[f64]) {
-    let (least, most) = (sorted.first(), sorted.last());
-    let (Some(least), Some(most), Some(median)) = (least, most, sorted.get(sorted.len() / 2))
-    else {
-        return;
-    };
-    println!("\nfrom discover to the remote, in a DHT of {DHT} nodes, of {} times", sorted.len());
-    println!("  ms                              {median:>12.1} (least {least:.1}, most {most:.1})");
-    println!("  goal: at most {SOON:.0} ms: {}", verdict(*median <= SOON));
+impl Alone {
+    /// What stays of it, by the names of the works.
+    pub(crate) fn blocks(&self) -> Vec<(String, Vec<Block>)> {
+        let discover = (spelt(&Work::Discover), self.discover_block().into_iter().collect());
+        let idle = (spelt(&Work::Idle), self.idle.iter().map(Idle::block).collect());
+        let all: [(String, Vec<Block>); 2] = [discover, idle];
+        all.into_iter().filter(|(_, blocks)| !blocks.is_empty()).collect()
+    }
+
+    fn discover_block(&self) -> Option<Block> {
+        let all = &self.discover;
+        let (least, median, most) = (all.first()?, all.get(all.len() / 2)?, all.last()?);
+        let times = all.len();
+        Some(Block::alone(
+            format!(
+                "from discover to the remote, in a DHT of {DHT} nodes, of {times} times \
+                 ({least:.1} to {most:.1} ms)"
+            ),
+            format!("goal: ms at most {SOON:.0}: {}", verdict(*median <= SOON)),
+            &[(Figure::Found, *median)],
+        ))
+    }
 }

@@ -44,6 +44,12 @@ pub(crate) struct Arguments {
     /// Where the JSON is written
     #[arg(long, default_value = "target/bench.json")]
     pub(crate) output: PathBuf,
+    /// Where what was measured is kept, to be compared with: JSON, pictures, and a page with tables
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) record: Option<PathBuf>,
+    /// Compares with what was recorded there, and fails if a ratio is worse, beyond the spread of both
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) check: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }

@@ -17,6 +17,8 @@ use crate::{
     memory::step,
     ours::{Remotes, node_at},
     pair::Process,
+    record::Block,
+    rounds::Figure,
 };
 
 /// Remotes over each of TCP and QUIC.
@@ -87,14 +89,16 @@ pub(crate) async fn hold(role: &Role) -> Outcome<()> {
 }
 
 impl Idle {
-    pub(crate) fn report(&self) {
-        let Self { processor, memory } = self;
-        println!("\n{} remotes that do nothing, half over QUIC", 2 * EACH);
-        println!("  processor, ms a second          {processor:>12.2}");
-        println!("  memory, MiB                     {:>12.1}", *memory as f64 / 1024.0);
-        println!(
-            "  goal: processor at most {LITTLE} ms a second: {}",
-            verdict(*processor <= LITTLE)
-        );
+    /// With its goal.
+    pub(crate) fn block(&self) -> Block {
+        let result = verdict(self.processor <= LITTLE);
+        Block::alone(
+            format!("{} remotes that do nothing, half over QUIC", 2 * EACH),
+            format!("goal: processor, ms a second at most {LITTLE:.2}: {result}"),
+            &[
+                (Figure::IdleProcessor, self.processor),
+                (Figure::IdleMemory, self.memory as f64 / 1024.0),
+            ],
+        )
     }
 }

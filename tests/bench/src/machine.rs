@@ -1,17 +1,17 @@
 //! The machine: its cores, its clocks of processor time, and what it calls itself.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
     time::{ClockId, clock_gettime},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
+use crate::{Outcome, arguments::Arguments};
 
 /// What stands above the table and in the JSON, so that nobody compares different machines.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
@@ -39,6 +39,25 @@ pub(crate) fn describe(cores: &[usize]) -> Machine {
         unix_time: now.map_or(0, |now| now.as_secs()),
         debug_build: cfg!(debug_assertions),
     }
+}
+
+/// What measured and what compiled it, by name, as far as it can be found out.
+pub(crate) fn versions(arguments: &Arguments) -> BTreeMap<String, String> {
+    let node = arguments.node.as_ref().map(|_| Path::new("node"));
+    let c = arguments.c_library.as_ref().map(|_| Path::new("cc"));
+    let all = [
+        ("Rust", Some(Path::new("rustc"))),
+        ("C", c),
+        ("Python", arguments.python.as_deref()),
+        ("Node", node),
+    ];
+    let versions = all.into_iter().filter_map(|(name, program)| {
+        let output = Command::new(program?).arg("--version").output().ok()?;
+        let line = String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned();
+        let version = ["rustc ", "Python "].iter().find_map(|name| line.strip_prefix(name));
+        Some((name.to_owned(), version.unwrap_or(&line).to_owned()))
+    });
+    versions.collect()
 }
 
 fn processor() -> String {

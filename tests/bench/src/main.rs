@@ -7,6 +7,7 @@
 //! # Layout, in reading order
 //! - [`arguments`]: what the command line says; [`cases`]: what is measured, and how long.
 //! - [`rounds`]: runs in turn, which of them count, and their medians; [`report`]: table and JSON.
+//! - [`record`]: what stays, with a [`page`] and a picture ([`plot`]); [`check`]: what has moved since.
 //! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does.
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
 //! - [`ours`], [`in_c`], [`in_python`], [`in_node`], and the systems beside which they are put: [`raw`], [`raw_tokio`],
@@ -21,6 +22,7 @@ mod arguments;
 mod bare_quinn;
 mod bare_tls;
 mod cases;
+mod check;
 mod connect;
 mod endpoint;
 mod flood;
@@ -36,9 +38,12 @@ mod many;
 mod memory;
 mod message;
 mod ours;
+mod page;
 mod pair;
+mod plot;
 mod raw;
 mod raw_tokio;
+mod record;
 mod report;
 mod round_trip;
 mod rounds;
@@ -98,6 +103,9 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     }
     let alone = alone::measure(arguments)?;
     report::write(&arguments.output, &machine, &results, &alone)?;
+    if let Some(folder) = &arguments.record {
+        record::write(folder, &machine, &machine::versions(arguments), &results, &alone)?;
+    }
     report::length(began.elapsed());
-    Ok(())
+    arguments.check.as_deref().map_or(Ok(()), |folder| check::check(folder, &results))
 }

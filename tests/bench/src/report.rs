@@ -9,6 +9,7 @@ use crate::{
     alone::{self, Alone},
     arguments::{Arguments, System, Work, spelt},
     machine::Machine,
+    record::Block,
     rounds::{Figure, Measured, Ratio},
 };
 
@@ -58,13 +59,14 @@ pub(crate) fn table(measured: &Measured) {
     println!("\n{}", case.title());
     let systems: Vec<System> = [case.reference].into_iter().chain(case.beside.clone()).collect();
     let references = case.references();
-    let values = systems.iter().map(|system| format!("{:>15}", spelt(system)));
+    let values = systems.iter().map(|system| format!("{:>16}", spelt(system)));
     let ratios = references
         .iter()
         .map(|to| format!("{:>30}", format!("{}/{}", spelt(&case.ours()), spelt(to))));
     println!("  {:<32}{}", "", values.chain(ratios).collect::<String>());
     for figure in measured.figures() {
-        let value = |system: &System| format!("   {}", number(measured.median_of(*system, figure)));
+        let value =
+            |system: &System| format!("    {}", number(measured.median_of(*system, figure)));
         let values = systems.iter().map(value);
         let ratios = references.iter().map(|to| ratio(measured, figure, *to));
         println!("  {:<32}{}", label(figure), values.chain(ratios).collect::<String>());
@@ -75,7 +77,19 @@ pub(crate) fn table(measured: &Measured) {
     }
 }
 
-fn label(figure: Figure) -> &'static str {
+/// What nothing stands beside.
+pub(crate) fn alone(block: &Block) {
+    println!("\n{}", block.title);
+    for row in &block.rows {
+        let values = row.medians.iter().flatten().map(|value| number(*value));
+        println!("  {:<32}{}", label(row.figure), values.collect::<String>());
+    }
+    if let Some(goal) = &block.goal {
+        println!("  {goal}");
+    }
+}
+
+pub(crate) fn label(figure: Figure) -> &'static str {
     match figure {
         Figure::Messages => "messages/s",
         Figure::Megabytes => "MB/s",
@@ -92,11 +106,14 @@ fn label(figure: Figure) -> &'static str {
         Figure::LeastShare => "least that one got, of its share",
         Figure::KeptMemory => "KiB more at the sending end",
         Figure::Longest => "longest, us",
+        Figure::Found => "ms",
+        Figure::IdleProcessor => "processor, ms a second",
+        Figure::IdleMemory => "memory, MiB",
     }
 }
 
 /// Three digits and more, in a column of twelve.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value {
         _ if value.is_nan() => format!("{:>12}", "-"),
         _ if value >= 1e7 => format!("{:>10.1} M", value / 1e6),
@@ -120,7 +137,7 @@ fn ratio(measured: &Measured, figure: Figure, to: System) -> String {
 }
 
 /// At most five characters up to ten thousand.
-fn brief(ratio: f64) -> String {
+pub(crate) fn brief(ratio: f64) -> String {
     let digits = if ratio < 10.0 { 2 } else { usize::from(ratio < 100.0) };
     format!("{ratio:.digits$}")
 }
@@ -136,7 +153,8 @@ fn which_rounds(measured: &Measured) -> String {
     }
 }
 
-fn verdict(measured: &Measured) -> Option<String> {
+/// The goal of a case, and whether it was reached.
+pub(crate) fn verdict(measured: &Measured) -> Option<String> {
     let (goal, reached) = measured.goal()?;
     let small = !goal.figure.should_be_large();
     let good = if small { reached <= goal.bound } else { reached >= goal.bound };

@@ -52,6 +52,12 @@ pub(crate) enum Figure {
     KeptMemory,
     /// Microseconds that none exceeded
     Longest,
+    /// Milliseconds from looking for somebody to the remote
+    Found,
+    /// Milliseconds of processor time in a second of doing nothing
+    IdleProcessor,
+    /// MiB that a node has with remotes that do nothing
+    IdleMemory,
 }
 
 impl Figure {

@@ -29,6 +29,65 @@ fn bench(arguments: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(output).unwrap()).unwrap()
 }
 
+/// Runs the benchmark with these arguments and returns its exit code and what it printed.
+fn printed(arguments: &[&str], folder: &Path) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+        .args(["--quick", "--rounds", "1", "--milliseconds", "50", "--output"])
+        .arg(folder.join("every round.json"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn what_is_recorded_has_a_table_and_a_picture_and_the_rest_of_the_folder_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = folder.path().join("records");
+    let record = |work| {
+        let arguments = ["--only", work, "--record", records.to_str().unwrap()];
+        assert_eq!(printed(&arguments, folder.path()).0, Some(0));
+    };
+    record("memory");
+    record("discover");
+    let read = |name: &str| fs::read_to_string(records.join(name)).unwrap();
+    let kept: Value = serde_json::from_str(&read("memory.json")).unwrap();
+    assert_eq!(kept["blocks"][0]["ours"], "p2pchan");
+    assert!(kept["versions"]["Rust"].as_str().unwrap().starts_with("1."));
+    let page = read("README.md");
+    assert!(page.contains("## memory") && page.contains("(memory.svg)") && page.contains("| ms |"));
+    let picture = read("memory.svg");
+    assert!(picture.starts_with("<svg") && picture.matches("<circle").count() == 4, "{picture}");
+    assert!(!records.join("discover.svg").exists());
+}
+
+#[test]
+fn a_ratio_that_is_worse_than_recorded_fails_the_check_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = folder.path().join("records");
+    let text = records.to_str().unwrap();
+    assert_eq!(printed(&["--only", "memory", "--record", text], folder.path()).0, Some(0));
+    let path = records.join("memory.json");
+    let mut record: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let check = || printed(&["--only", "memory", "--check", text], folder.path());
+    // Far beyond anything that it can be now.
+    for (factor, code, word) in [(100.0, Some(0), "BETTER"), (0.0001, Some(1), "WORSE")] {
+        for row in record["blocks"][0]["rows"].as_array_mut().unwrap() {
+            for ratio in row["ratios"].as_array_mut().unwrap() {
+                for name in ["least", "median", "most"] {
+                    ratio[name] = (ratio[name].as_f64().unwrap() * factor).into();
+                }
+            }
+        }
+        fs::write(&path, record.to_string()).unwrap();
+        let (ended, told) = check();
+        assert_eq!(ended, code, "{told}");
+        assert!(told.contains(&format!("{word}: memory of 128 idle connections")), "{told}");
+    }
+    fs::write(&path, "{}").unwrap();
+    assert_eq!(check().0, Some(1));
+}
+
 /// The first figure of the first round of p2pchan in each case.
 fn figures(report: &Value, name: &str) -> Vec<f64> {
     let cases = report["results"].as_array().unwrap();
