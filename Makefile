@@ -41,7 +41,7 @@ help: ## Lists the targets
 
 ## What users want
 
-.PHONY: build demo bench bench-check fuzz soak doc install install-program install-library wheel addon uninstall clean
+.PHONY: build demo bench bench-check profile fuzz soak doc install install-program install-library wheel addon uninstall clean
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
@@ -57,6 +57,9 @@ bench: ## Measures speed, each figure beside raw TCP in the same run; ONLY=flood
 
 bench-check: ## Measures again what docs/benchmarks has, and says which ratios have moved; ONLY and FACE as for bench
 	@ONLY='$(ONLY)' FACE='$(FACE)' tests/bench/run --check docs/benchmarks
+
+profile: ## Draws where the processor's time goes in floods and the round trip: docs/benchmarks/profile-*.svg
+	tests/bench/profile
 
 fuzz: ## Throws arbitrary bytes at the protocol and calls at the C interface, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz
