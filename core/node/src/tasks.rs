@@ -50,6 +50,8 @@ impl Tasks {
         let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.running.count.send_modify(|count| *count += 1);
         let counted = Counted { number, running: self.running.clone() };
+        // Boxed: a future that an async block captures and awaits has its memory there twice.
+        let task = Box::pin(task);
         let mut handles = lock(&self.running.handles);
         let handle = self.runtime.spawn(async move {
             let _counted = counted;

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -99,6 +100,8 @@ impl Inner {
         address: Address,
         handshake: impl Future<Output = io::Result<(Box<dyn Pipe>, Secured)>> + Send + 'static,
     ) {
+        // Boxed here, so that the task of an open connection does not carry it along.
+        let handshake = Box::pin(handshake);
         let from = address.socket.ip();
         let crowded_out = Arc::new(Notify::new());
         let alive = self.connections.subscribe();
@@ -131,11 +134,10 @@ impl Inner {
         self: Arc<Self>,
         id: LinkId,
         address: Address,
-        handshake: impl Future<Output = io::Result<(Box<dyn Pipe>, Secured)>> + Send,
+        handshake: Pin<Box<impl Future<Output = io::Result<(Box<dyn Pipe>, Secured)>> + Send>>,
     ) {
         let began = self.clock.now();
-        // Boxed, so that the task of an open connection does not carry it along.
-        let handshake = time::timeout(self.settings().timeouts.handshake, Box::pin(handshake));
+        let handshake = time::timeout(self.settings().timeouts.handshake, handshake);
         match self.while_running(handshake).await {
             None => {}
             Some(Err(_)) => tracing::debug!(target: "p2pchan", %address, "TLS took too long"),
@@ -151,9 +153,21 @@ impl Inner {
         id: LinkId,
         address: Address,
         pipe: Box<dyn Pipe>,
-        Secured { peer, exporter }: &Secured,
+        secured: &Secured,
         began: Time,
     ) {
+        let link = self.begin_session(id, address, secured, began);
+        self.run_link(link, pipe, None).await;
+    }
+
+    /// Begins the session of an accepted connection. Not in the task's own function, in whose memory it would stay.
+    fn begin_session(
+        self: &Arc<Self>,
+        id: LinkId,
+        address: Address,
+        Secured { peer, exporter }: &Secured,
+        began: Time,
+    ) -> Arc<Link> {
         let binding = Binding::new(exporter, peer, &self.id);
         // TLS and HELLO share one `timeouts.handshake`.
         let mut session = Session::acceptor(self.session_config(), binding, began);
@@ -169,8 +183,7 @@ impl Inner {
             self.emit(Event::Refused { peer: *peer, address, reason });
             session.close(CloseCode::Refused, "");
         }
-        let link = Link::new(id, *peer, address, session);
-        self.run_link(link, pipe, None).await;
+        Link::new(id, *peer, address, session)
     }
 
     pub(super) fn allows(&self, peer: &p2pchan_proto::id::PeerId) -> bool {

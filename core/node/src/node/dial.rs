@@ -67,8 +67,8 @@ impl Inner {
         let alive = self.connections.subscribe();
         self.tasks.spawn(async move {
             let _alive = alive;
-            let attempt = inner.attempt(link, dial, address, subjects, by_hand, patience);
-            let Err(Failed { outcome, mut error }) = attempt.await else { return };
+            let attempted = inner.attempt(link, dial, address, subjects, by_hand, patience).await;
+            let Err(Failed { outcome, mut error }) = attempted else { return };
             if let Outcome::Failed { reason, .. } = &outcome {
                 error = Error::new(error.kind(), format!("{address}: {reason}"));
             }
@@ -104,7 +104,8 @@ impl Inner {
         let won = self.while_running(Box::pin(self.race(wanted))).await.ok_or_else(stopped)??;
         // What is connected, and shown of the remote, is one transport.
         let Won { address, pipe, secured } = won;
-        let (link, pipe) = self.greet(id, address, subjects, pipe, &secured, until).await?;
+        let greeting = Box::pin(self.greet(id, address, subjects, pipe, &secured, until));
+        let (link, pipe) = greeting.await?;
         let (opened, reason) = self.run_link(link, pipe, Some(dial)).await;
         if opened { Ok(()) } else { Err(not_opened(address, &secured, &reason)) }
     }

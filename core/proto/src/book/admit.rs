@@ -29,7 +29,7 @@ impl Book {
         entry.find(lane, self.now);
         // A program's dial goes ahead also without room to remember it; it may be on its way still.
         entry.dialling = self.is_flying(address);
-        self.entries.insert(address, entry);
+        self.entries.insert(address, Box::new(entry));
         Noted::New
     }
 

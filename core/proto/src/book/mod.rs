@@ -79,12 +79,13 @@ pub struct Book {
     random: Random,
     /// The latest time heard of.
     now: Time,
-    /// At most `config.entries`.
-    entries: BTreeMap<Address, Entry>,
+    /// At most `config.entries`. Boxed, as the map makes room for eleven at once, and many nodes know one
+    /// address or two.
+    entries: BTreeMap<Address, Box<Entry>>,
     lanes: Lanes,
     passed: Passed,
-    /// Dials in progress: at most `config.dials + config.reserve`.
-    flights: BTreeMap<DialId, Flight>,
+    /// Dials in progress: at most `config.dials + config.reserve`. Boxed, as the map keeps its room.
+    flights: BTreeMap<DialId, Box<Flight>>,
     /// Dials the program asked for that wait for a slot, at most `MAX_MANUAL`.
     manual: VecDeque<(DialId, Flight)>,
     next_dial: u64,
@@ -257,7 +258,7 @@ impl Book {
         self.advance(now);
         self.manual.retain(|(waiting, _)| *waiting != dial);
         let Some(flight) = self.flights.remove(&dial) else { return };
-        let Flight { address, subjects, began, patience, tried, peer, round_trip } = flight;
+        let Flight { address, subjects, began, patience, tried, peer, round_trip } = *flight;
         let outcome = outcome.bounded();
         let peer = outcome.peer().or(peer);
         if let Some(entry) = self.entries.get_mut(&address) {
@@ -353,7 +354,7 @@ impl Book {
         // Without room it is dialled all the same, and not remembered.
         if !self.entries.contains_key(&flight.address) && self.make_room() {
             let entry = Entry::new(self.now, self.random.draw());
-            self.entries.insert(flight.address, entry);
+            self.entries.insert(flight.address, Box::new(entry));
         }
         Some(self.start(dial, flight, self.config.patience))
     }
@@ -366,7 +367,7 @@ impl Book {
             flight.subjects.extend(entry.found.keys());
         }
         let (address, subjects) = (flight.address, flight.subjects.iter().copied().collect());
-        self.flights.insert(dial, flight);
+        self.flights.insert(dial, Box::new(flight));
         Output::Dial { dial, address, subjects, patience }
     }
 

@@ -80,8 +80,8 @@ impl Book {
             return None;
         }
         // What is due already waits for a dial to its site to end.
-        let later = |entry: &&Entry| entry.due > self.now && entry.is_wanted();
-        self.entries.values().filter(later).map(|entry| entry.due).min()
+        let later = |entry: &Entry| entry.due > self.now && entry.is_wanted();
+        self.entries.values().filter(|entry| later(entry)).map(|entry| entry.due).min()
     }
 
     fn rank(&self, entry: &Entry) -> Option<(Rank, Lane)> {

@@ -343,6 +343,10 @@ impl Session {
         let next = &mut self.opened[usize::from(offering == Side::Acceptor)];
         let mut opened = Vec::new();
         for subject in subjects {
+            // Mostly there is one for ever: no room for more until there are more.
+            if self.channels.is_empty() {
+                self.channels.reserve_exact(1);
+            }
             let channel = ChannelId(*next * 2 + u64::from(offering == Side::Acceptor));
             *next += 1;
             self.channels.push(Channel::new(channel, subject, self.config.window, credit));
