@@ -67,7 +67,7 @@ impl State {
             let sent = shared.session.send(self.channel, kind, &payload);
             (sent.map(drop), sent.unwrap_or(false))
         };
-        match self.link.call(send) {
+        match self.link.call_to_send(|| self.clock.now(), send) {
             Ok(()) => Ok(true),
             Err(SendError::WouldBlock) => Ok(false),
             Err(error) => Err(self.error(error)),
@@ -220,7 +220,7 @@ impl Remote {
         }
         self.next_in_batch().or_else(|| {
             let State { link, channel, .. } = &*self.state;
-            if let Taken::Messages(batch) = link.call(|shared| shared.session.take(*channel)) {
+            if let Taken::Messages(batch) = link.call(|shared| take(shared, *channel)) {
                 self.batch = batch;
             }
             self.next_in_batch()
@@ -242,7 +242,7 @@ impl Remote {
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let State { link, channel, .. } = &*self.state;
         let taken = link.call(|shared| {
-            let (taken, wake) = shared.session.take(*channel);
+            let (taken, wake) = take(shared, *channel);
             if matches!(taken, Taken::Nothing | Taken::Forgotten) {
                 shared.waiting.for_messages(*channel, context.waker());
             }
@@ -528,6 +528,12 @@ fn finish(state: &State) {
 fn confirm(state: &State) {
     let State { link, channel, clock, .. } = state;
     link.call(|shared| ((), shared.session.consumed(*channel, || clock.now())));
+}
+
+fn take(shared: &mut Shared, channel: ChannelId) -> (Taken, bool) {
+    let (taken, wake) = shared.session.take(channel);
+    shared.answering |= matches!(taken, Taken::Messages(_));
+    (taken, wake)
 }
 
 fn poll_writable(state: &State, context: &Context<'_>) -> Poll<Result<(), Error>> {

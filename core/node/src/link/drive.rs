@@ -10,16 +10,13 @@ use std::{
 };
 
 use p2pchan_proto::{
-    channel::{Event, Reason, Transmit},
+    channel::{Event, Reason},
     time::Time,
 };
 use tokio::time::Sleep;
 
-use super::Link;
-use crate::{
-    clock::Clock,
-    transport::{BATCH, Pipe},
-};
+use super::{Link, way::Way};
+use crate::{clock::Clock, transport::Pipe};
 
 /// Rounds of writing and reading before other tasks of the thread get their turn. A round reads up
 /// to 136 KiB, so that what was read is taken while it is still in the cache.
@@ -45,19 +42,29 @@ pub(crate) async fn drive(
 ) -> Reason {
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
     let now = clock.now();
-    let mut drive = Drive { link, pipe, clock, now, armed: false, lost: false };
+    *link.lock_way() = Some(Way::new(pipe));
+    let mut drive = Drive { link, clock, now, armed: false, lost: false };
     let reason = poll_fn(|context| drive.poll(context, timer.as_mut(), &mut node)).await;
     // Who keeps a remote that has ended does not keep the runtime.
     drive.link.lock().driver = None;
-    if !drive.lost {
-        let _ = tokio::time::timeout(GOODBYE, drive.say_goodbye()).await;
+    let way = drive.link.lock_way().take().filter(|_| !drive.lost);
+    if let Some(way) = way {
+        let goodbye = Box::pin(say_goodbye(way, &drive.link, drive.now));
+        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     }
     reason
 }
 
+/// Sends the last word, then reads until the peer has closed too.
+async fn say_goodbye(mut way: Way, link: &Link, now: Time) -> io::Result<()> {
+    way.seal_batch(link, now)?;
+    poll_fn(|context| way.pipe.poll_close(context)).await?;
+    while poll_fn(|context| way.pipe.poll_receive(context, &mut |_| {})).await? {}
+    Ok(())
+}
+
 struct Drive {
     link: Arc<Link>,
-    pipe: Box<dyn Pipe>,
     clock: Clock,
     /// The time of this turn: reading the clock costs as much as a short message.
     now: Time,
@@ -65,6 +72,14 @@ struct Drive {
     armed: bool,
     /// The transport is of no more use.
     lost: bool,
+}
+
+impl Drop for Drive {
+    /// However the task ends, the transport closes with it and not with the program's last handle.
+    fn drop(&mut self) {
+        let way = self.link.lock_way().take();
+        drop(way);
+    }
 }
 
 impl Drive {
@@ -102,15 +117,18 @@ impl Drive {
     /// Writes what is possible, and reads once. Whether anything was received: then there may be more,
     /// and answers to write. Else the pipe wakes the task when it can go on.
     fn poll_pipe(&mut self, context: &mut Context<'_>) -> bool {
-        let sent = self.poll_send(context);
-        let mut received = self.poll_receive(context);
+        let link = self.link.clone();
+        let mut way = link.lock_way();
+        let Some(way) = &mut *way else { return false };
+        let sent = way.poll_send(&link, context, self.now);
+        let mut received = self.poll_receive(way, context);
         if sent.is_err() {
             // What the peer sent before it went is still here, a window of it at most.
             for _ in 0..LAST_READS {
                 if !matches!(received, Ok(true)) {
                     break;
                 }
-                received = self.poll_receive(context);
+                received = self.poll_receive(way, context);
             }
         }
         match sent.and(received) {
@@ -123,32 +141,11 @@ impl Drive {
         }
     }
 
-    fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        while self.pipe.poll_flush(context)?.is_ready() && self.seal_batch()? {}
-        Ok(())
-    }
-
-    /// Encrypts what has gathered, up to one batch, outside the lock.
-    fn seal_batch(&mut self) -> io::Result<bool> {
-        let mut sealed = 0;
-        while sealed < BATCH {
-            let Some(transmit) = self.link.lock().session.poll_transmit(self.now) else { break };
-            self.pipe.seal(&transmit.bytes)?;
-            sealed += transmit.bytes.len();
-            self.recycle(transmit);
-        }
-        Ok(sealed > 0)
-    }
-
-    fn recycle(&self, transmit: Transmit) {
-        self.link.lock().session.recycle(transmit);
-    }
-
-    fn poll_receive(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+    fn poll_receive(&self, way: &mut Way, context: &mut Context<'_>) -> io::Result<bool> {
         let now = self.now;
         let link = &self.link;
         let mut sink = |bytes: &[u8]| link.lock().session.handle_bytes(bytes, now);
-        match self.pipe.poll_receive(context, &mut sink)? {
+        match way.pipe.poll_receive(context, &mut sink)? {
             Poll::Pending => Ok(false),
             Poll::Ready(true) => Ok(true),
             Poll::Ready(false) => {
@@ -219,13 +216,5 @@ impl Drive {
         }
         self.link.lock().session.handle_timeout(now);
         Poll::Ready(())
-    }
-
-    /// Sends the last word, then reads until the peer has closed too.
-    async fn say_goodbye(&mut self) -> io::Result<()> {
-        self.seal_batch()?;
-        poll_fn(|context| self.pipe.poll_close(context)).await?;
-        while poll_fn(|context| self.pipe.poll_receive(context, &mut |_| {})).await? {}
-        Ok(())
     }
 }

@@ -3,15 +3,16 @@
 //! The session (a machine of `p2pchan-proto`) lives behind a short lock. A program's `send` appends
 //! to it and wakes the task only if the task had nothing left to do; the task takes what has gathered,
 //! encrypts it outside the lock and writes it at once. So many small messages cost one system call,
-//! and everything else of a connection stays on one task.
+//! and everything else of a connection stays on one task; but for answers, see `way`.
 //!
 //! # Layout
 //! - here: the shared half.
 //! - `drive`: the task's loop.
+//! - `way`: the way out, for the task and for who answers.
 //! - `waiting`: who waits for messages or room.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
 };
@@ -21,13 +22,16 @@ use p2pchan_proto::{
     channel::{ChannelId, Common, Session},
     id::PeerId,
     node::LinkId,
+    time::Time,
 };
 
 mod drive;
 mod waiting;
+mod way;
 
 pub(crate) use drive::{Driver, drive};
 use waiting::Waiting;
+use way::Way;
 
 /// A connection that has a session.
 pub(crate) struct Link {
@@ -36,6 +40,8 @@ pub(crate) struct Link {
     /// What was dialled, or where the peer dialled from.
     pub(crate) address: Address,
     shared: Mutex<Shared>,
+    /// There is one while the connection is driven.
+    way: Mutex<Option<Way>>,
 }
 
 pub(crate) struct Shared {
@@ -45,12 +51,15 @@ pub(crate) struct Shared {
     /// whether it may: the common subjects, and how many tags were offered.
     pub(crate) held: Option<(Vec<Common>, usize)>,
     driver: Option<Waker>,
+    /// The program has taken messages and sent nothing since: what it sends now is probably the answer.
+    pub(crate) answering: bool,
 }
 
 impl Link {
     pub(crate) fn new(id: LinkId, peer: PeerId, address: Address, session: Session) -> Arc<Self> {
-        let shared = Shared { session, waiting: Waiting::default(), held: None, driver: None };
-        Arc::new(Self { id, peer, address, shared: Mutex::new(shared) })
+        let waiting = Waiting::default();
+        let shared = Shared { session, waiting, held: None, driver: None, answering: false };
+        Arc::new(Self { id, peer, address, shared: Mutex::new(shared), way: Mutex::new(None) })
     }
 
     /// For the driver, and for reading.
@@ -64,12 +73,40 @@ impl Link {
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut Shared) -> (R, bool)) -> R {
         let mut shared = self.lock();
         let (result, wake) = call(&mut shared);
-        let driver = if wake { shared.driver.take() } else { None };
+        if wake {
+            Self::wake(shared);
+        }
+        result
+    }
+
+    /// As [`call`](Self::call), for what sends a message: an answer is sent at once.
+    #[inline]
+    pub(crate) fn call_to_send<R>(
+        &self,
+        now: impl FnOnce() -> Time,
+        call: impl FnOnce(&mut Shared) -> (R, bool),
+    ) -> R {
+        let mut shared = self.lock();
+        let (result, wake) = call(&mut shared);
+        if wake {
+            if !mem::take(&mut shared.answering) {
+                Self::wake(shared);
+            } else {
+                drop(shared);
+                if !self.send_at_once(now()) {
+                    Self::wake(self.lock());
+                }
+            }
+        }
+        result
+    }
+
+    fn wake(mut shared: MutexGuard<'_, Shared>) {
+        let driver = shared.driver.take();
         drop(shared);
         if let Some(driver) = driver {
             driver.wake();
         }
-        result
     }
 
     /// Calls the session and wakes the driver in any case.

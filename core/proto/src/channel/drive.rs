@@ -45,6 +45,12 @@ impl Session {
         None
     }
 
+    /// Whether the driver would find nothing to do: it has polled everything, or what was sent in its
+    /// place has led to nothing more. Time is not asked for.
+    pub fn is_settled(&self) -> bool {
+        self.driver_idle && self.events.is_empty()
+    }
+
     fn transmit(&mut self, bytes: Vec<u8>) -> Transmit {
         self.bytes_sent += bytes.len() as u64;
         Transmit { bytes }
