@@ -225,6 +225,8 @@ pub(crate) enum System {
     Ws,
     /// socket.io, in Node
     SocketIo,
+    /// Raw TCP by Node's own net
+    Net,
 }
 
 /// Which end of the connection a process is.

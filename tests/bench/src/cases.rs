@@ -246,9 +246,10 @@ fn node(arguments: &Arguments) -> Vec<Case> {
     let sizes = arguments.size.map_or(vec![64, 1 << 10, 1 << 20], |size| vec![size as usize]);
     let floods = sizes.into_iter().map(|size| node_flood(arguments, size));
     let round_trip = Case {
-        beside: vec![System::Node, System::Ws, System::SocketIo, System::P2pchan],
+        beside: vec![System::Node, System::Net, System::Ws, System::SocketIo, System::P2pchan],
         one_core: true,
         steady: Some(Figure::Median),
+        goal: Some(Goal { figure: Figure::Median, bound: 1.8, of: Some(System::Net) }),
         ..basic(arguments, Work::NodeRoundTrip, amount(arguments))
     };
     floods.chain([round_trip]).collect()

@@ -40,6 +40,7 @@ pub(crate) fn name(system: System) -> Option<&'static str> {
         System::Node => Some("ours"),
         System::Ws => Some("ws"),
         System::SocketIo => Some("socket_io"),
+        System::Net => Some("net"),
         _ => None,
     }
 }
