@@ -1,8 +1,9 @@
 'use strict'
-// A node: an emitter over a native node, which it turns when that calls.
+// A node: an emitter over a native node, which it turns when that rings.
 
 const { EventEmitter } = require('node:events')
-const { clearInterval, setImmediate, setInterval } = require('node:timers')
+const { Socket } = require('node:net')
+const { clearInterval, setInterval } = require('node:timers')
 const { inspect } = require('node:util')
 const { func, object, optional, signalOf, string, topic } = require('./check')
 const { closed, failure, fromNative, native } = require('./errors')
@@ -19,6 +20,9 @@ const { NONE, WHAT, index, messageAt, read } = require('./table')
 
 /** A handle that keeps the process alive, and that never does anything: the longest time that timers have. */
 const FOREVER = 2 ** 31 - 1
+
+/** Bytes that are read at once of what wakes the event loop; one comes for each turn, or for a remote that goes on. */
+const BELL = 4096
 
 /** Records after which all else in the event loop has its turn. */
 const AT_ONCE = 1024
@@ -41,9 +45,6 @@ class Node extends EventEmitter {
   #wantsAlive = true
   #over
   #isOver
-  /** A turn was made in this round of the event loop; #again: another is wanted. */
-  #turned = false
-  #again = false
   /** The last table did not hold everything. */
   #more = false
   #services
@@ -82,11 +83,12 @@ class Node extends EventEmitter {
     const signal = signalOf(options)
     signal?.throwIfAborted()
     if (this.#state !== 'new') throw failure('INVALID', 'a node is started once; make a new one')
+    this.#listen()
     this.#state = 'starting'
     this.#alive = setInterval(() => {}, FOREVER)
     if (!this.#wantsAlive) this.#alive.unref()
     try {
-      await this.#requests.begin(() => this.#native.start(() => { this.#wake() }), signal)
+      await this.#requests.begin(() => this.#native.start(), signal)
     } catch (error) {
       await this.close()
       throw error
@@ -270,22 +272,23 @@ class Node extends EventEmitter {
     this.#early.clear()
   }
 
+  /** Lets the native part wake the event loop, for which the process does not stay alive. */
+  #listen() {
+    const bell = { buffer: Buffer.allocUnsafeSlow(BELL), callback: () => this.#wake() }
+    const socket = new Socket({ fd: native(this.#native, 'bell'), readable: true, writable: false, onread: bell })
+    // Its end comes with that of the node.
+    socket.unref().on('error', () => {})
+  }
+
   /**
-   * Called on the event loop when there is something to do. One turn is made at once; what comes of others waits
-   * until all else in the loop had its turn.
+   * Called on the event loop when there is something to do, once in a round of it, as for every socket. What many
+   * tables could not hold waits for the next, so that all else in the loop has its turn.
    */
   #wake() {
-    this.#again = this.#turned
-    if (this.#turned) return
-    this.#turned = true
-    setImmediate(() => {
-      this.#turned = false
-      if (this.#again) this.#wake()
-    }).unref()
     let happened = 0
     do happened += this.#dispatch()
     while (this.#more && happened < AT_ONCE)
-    this.#again ||= this.#more
+    if (this.#more) this.#native.ring()
   }
 
   /** Handles one table: how many records it had. */

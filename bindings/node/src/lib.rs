@@ -1,8 +1,8 @@
 //! The native part of the npm package `p2pchan`: an addon of Node-API.
 //!
-//! It knows no stream and no emitter, and blocks nowhere. Once a node has something to do it calls a
-//! function of JavaScript, which wakes the event loop; that turns the node by `NativeNode.dispatch`, and gets
-//! all that has happened as one table, with the short messages in one piece of memory beside it.
+//! It knows no stream and no emitter, and blocks nowhere. Once a node has something to do it writes a byte to a
+//! socket that the event loop reads; that turns the node by `NativeNode.dispatch`, and gets all that has happened
+//! as one table, with the short messages in one piece of memory beside it.
 //!
 //! ```text
 //! connection ─► pump (turned by dispatch) ─► Mailbox ─► inbox of a remote, one batch ─► table, slab, extras

@@ -8,7 +8,7 @@ use std::{
     task::Waker,
 };
 
-use napi::bindgen_prelude::{Env, Function};
+use napi::bindgen_prelude::Env;
 use napi_derive::napi;
 use p2pchan::{
     Address, Error, ErrorKind, Node, Remote, Target, check_secret, check_subject,
@@ -36,7 +36,7 @@ type Index<'a> = &'a mut [u32];
 /// What a node and its remotes share.
 pub(crate) struct Shared {
     pub(crate) polled: PolledNode<Stream>,
-    /// From its start to its end.
+    /// From before its start to its end.
     waker: Mutex<Option<Waker>>,
     places: Places,
     /// What did not fit into the last table: no more than one turn brings.
@@ -157,7 +157,7 @@ impl NativeNode {
     }
 
     /// Does what there is to do at this moment, and writes what has happened: messages into the slab
-    /// from there on, all else into the index. Unless the table says that there is more, `wake` is called
+    /// from there on, all else into the index. Unless the table says that there is more, the bell is rung
     /// when something has happened.
     #[napi(catch_unwind)]
     pub fn dispatch(&self, slab: Memory<'_>, index: Index<'_>, from: u32) {
@@ -195,17 +195,29 @@ impl NativeNode {
         extras.into_iter().map(|extra| extra.show(env)).collect()
     }
 
-    /// Begins to open what the settings name; a request. From now on `wake` is called, on the event loop,
-    /// when there is something to dispatch.
+    /// A descriptor to read, and to close at its end: a byte comes when there is something to dispatch.
     #[napi(catch_unwind)]
-    pub fn start(&self, wake: Function<'_, (), ()>) -> Result<i64, Failure> {
-        let event_loop = EventLoop::new(&wake)
-            .map_err(|error| thrown(Error::new(ErrorKind::Internal, error.to_string())))?;
-        let request = self.0.polled.start().map_err(thrown)?;
+    pub fn bell(&self) -> Result<i32, Failure> {
+        let (event_loop, descriptor) = EventLoop::new().map_err(|error| {
+            let message = format!("no socket to wake the event loop could be made: {error}");
+            thrown(Error::new(ErrorKind::Io, message))
+        })?;
         let waker = Waker::from(Arc::new(event_loop));
         *lock(&self.0.waker) = Some(waker.clone());
         self.0.polled.hub().pump().wake_when_ready(&waker);
-        Ok(request.cast_signed())
+        Ok(descriptor)
+    }
+
+    /// Rings the bell: for who stops though the table says that there is more.
+    #[napi(catch_unwind)]
+    pub fn ring(&self) {
+        self.0.wake();
+    }
+
+    /// Begins to open what the settings name; a request.
+    #[napi(catch_unwind)]
+    pub fn start(&self) -> Result<i64, Failure> {
+        self.0.polled.start().map(u64::cast_signed).map_err(thrown)
     }
 
     /// Begins to end the node; a table says when it has.

@@ -1,23 +1,27 @@
-//! Waking the event loop from any thread.
+//! Waking the event loop from any thread: by a byte in a socket that it reads.
+//!
+//! A threadsafe function of Node-API would do as well, but it wakes the event loop while it holds a lock that the
+//! event loop then wants: on one core that costs two switches of threads each time.
 
-use std::{sync::Arc, task::Wake};
-
-use napi::{
-    Status,
-    bindgen_prelude::Function,
-    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
+use std::{
+    io::{self, Write},
+    os::{
+        fd::{IntoRawFd, RawFd},
+        unix::net::UnixStream,
+    },
+    sync::Arc,
+    task::Wake,
 };
 
-/// Weak: it does not keep the process alive. The queue needs no cap, as a pump wakes once until it is
-/// turned.
-type Call = ThreadsafeFunction<(), (), (), Status, false, true>;
-
-/// Calls a function of JavaScript on its event loop, soon; does nothing once its environment is gone.
-pub(crate) struct EventLoop(Call);
+/// Makes the descriptor of an event loop readable, which learns of the end when this is dropped.
+pub(crate) struct EventLoop(UnixStream);
 
 impl EventLoop {
-    pub(crate) fn new(call: &Function<'_, (), ()>) -> napi::Result<Self> {
-        call.build_threadsafe_function().weak::<true>().build().map(Self)
+    /// The descriptor is for whoever reads it, and closes it.
+    pub(crate) fn new() -> io::Result<(Self, RawFd)> {
+        let (writer, reader) = UnixStream::pair()?;
+        writer.set_nonblocking(true)?;
+        Ok((Self(writer), reader.into_raw_fd()))
     }
 }
 
@@ -27,6 +31,7 @@ impl Wake for EventLoop {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        // A pump wakes once until it is turned, so there is room. Once the environment is gone nobody reads it.
+        let _ = (&self.0).write(&[1]);
     }
 }

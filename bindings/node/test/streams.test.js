@@ -2,6 +2,7 @@
 // Remotes are streams: waiting, pausing, ending, failing.
 
 const assert = require('node:assert/strict')
+const { spawn } = require('node:child_process')
 const net = require('node:net')
 const { once } = require('node:events')
 const { Readable, Transform, Writable } = require('node:stream')
@@ -11,6 +12,9 @@ const { inspect } = require('node:util')
 const { MessageChannel } = require('node:worker_threads')
 const { P2PChanError } = require('p2pchan')
 const { SUBJECT, closed, it, listening, pair, take } = require('./helpers')
+
+/** Remotes, and messages of each: more than three turns of a node bring. */
+const [REMOTES, EACH] = [40, 250]
 
 /** As many numbers as that, in their order. */
 const counted = (count) => [...Array(count).keys()]
@@ -321,6 +325,29 @@ it('messages that keep coming leave a turn to everything else in the event loop'
   await sending
   // Two tables.
   assert.ok(most <= 2 * 1024, `${most} messages came at once`)
+})
+
+it('what many remotes have brought at once all comes, though nothing else happens in the event loop', async (context) => {
+  const near = listening()
+  context.after(() => near.close())
+  for (const topic of counted(REMOTES)) near.discoverTopic(Buffer.alloc(32, topic))
+  await near.start()
+  const remotes = []
+  const opened = new Promise((resolve) => {
+    near.on('remote', (remote) => { if (remotes.push(remote) === REMOTES) resolve() })
+  })
+  const child = spawn(process.execPath, ['-e', `
+    const { Node } = require('p2pchan')
+    const far = new Node()
+    for (let topic = 0; topic < ${REMOTES}; topic++) far.discoverTopic(Buffer.alloc(32, topic))
+    far.on('remote', (remote) => { for (let number = 0; number < ${EACH}; number++) remote.write(number) })
+    far.start().then(() => far.connect('${near.addresses[0]}')).then((remote) => { far.emit('remote', remote) })
+  `], { stdio: ['ignore', 'ignore', 'inherit'] })
+  context.after(() => child.kill())
+  await opened
+  // The event loop stands still until all is here.
+  while (near.status().totals.messages_received < REMOTES * EACH);
+  await Promise.all(remotes.map(async (remote) => { assert.deepEqual(await take(remote, EACH), counted(EACH)) }))
 })
 
 it('no subject is ever shown', async (context) => {
