@@ -24,12 +24,16 @@ const RECORDS = 1024
  */
 const MOST_SLABS = 2048
 
+/** The class of buffers, whose constructor takes half the time of `subarray`. */
+const Bytes = Buffer[Symbol.species]
+
 /** Four numbers for each record; the first is about the table. Only for the time of one dispatch. */
 const index = new Uint32Array(4 * (RECORDS + 1))
 
 let alive = 0
 const gone = new FinalizationRegistry(() => { alive-- })
 let slab = Buffer.alloc(0)
+let memory = slab.buffer
 /** Where the slab is free: no message that is alive lies behind. */
 let free = 0
 
@@ -37,11 +41,12 @@ let free = 0
 function read(native) {
   if (slab.length - free < SHORT) {
     slab = Buffer.allocUnsafeSlow(SLAB)
+    memory = slab.buffer
     free = 0
     // Whoever transferred one message to a worker would take all others along.
-    markAsUntransferable(slab.buffer)
+    markAsUntransferable(memory)
     alive++
-    gone.register(slab.buffer)
+    gone.register(memory)
   }
   native.dispatch(slab, index, free)
   return { records: index[0], extras: index[2] > 0 ? native.extras() : undefined, more: index[3] === 1, ended: index[3] === 2 }
@@ -51,7 +56,7 @@ function read(native) {
 function bytesAt(begin, end) {
   if (alive > MOST_SLABS) return Uint8Array.prototype.slice.call(slab, begin, end)
   free = end
-  return slab.subarray(begin, end)
+  return new Bytes(memory, begin, end - begin)
 }
 
 /** The message in a record that has one. */
