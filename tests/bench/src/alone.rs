@@ -11,10 +11,10 @@ use tokio::runtime::Builder;
 use crate::{
     Outcome,
     arguments::{Arguments, Work, spelt},
+    figures::Figure,
     idle::{self, Idle},
     record::Block,
     report,
-    rounds::Figure,
 };
 
 /// What both ends look for: deriving its keys takes 20 ms by design, and is part of what users wait for.

@@ -11,9 +11,9 @@ use quinn::{
 
 use crate::{
     Outcome, bare_tls,
-    endpoint::announce,
     frames::{COALESCED, Frames, append},
     link::Link,
+    play::announce,
 };
 
 pub(crate) struct QuinnLink {

@@ -33,8 +33,8 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 
 use crate::{
     Outcome,
-    connect::Connector,
-    raw_tokio::{OPEN, listen},
+    connect::{Connector, OPEN},
+    raw_tokio::listen,
 };
 
 /// DER of an Ed25519 SubjectPublicKeyInfo (RFC 8410) up to the key.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     arguments::{Amount, Arguments, System, Work},
-    rounds::Figure,
+    figures::Figure,
 };
 
 /// One block of the table.

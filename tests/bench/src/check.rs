@@ -6,9 +6,11 @@
 use std::path::Path;
 
 use crate::{
-    Outcome, page,
+    Outcome,
+    figures::Figure,
+    page,
     record::{Block, Record, Row, Spread, read},
-    rounds::{Figure, Measured},
+    rounds::Measured,
 };
 
 /// Medians that are closer than this have not moved, however narrow the spreads are.
@@ -79,7 +81,7 @@ fn pairs<'a>(old: &'a Block, new: &'a Block) -> Vec<(Figure, &'a Spread, &'a Spr
 fn change(figure: Figure, before: &Spread, now: &Spread) -> Change {
     let apart = (now.median - before.median).abs() > LITTLE * before.median.abs();
     let (rose, fell) = (now.least > before.most, now.most < before.least);
-    match (apart && (rose || fell), rose == figure.should_be_large()) {
+    match (apart && (rose || fell), rose != figure.is_cost()) {
         (false, _) => Change::None,
         (true, true) => Change::Better,
         (true, false) => Change::Worse,

@@ -11,8 +11,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::{
     Outcome,
     arguments::Amount,
+    figures::{Figure, Figures},
     machine::processor_time,
-    rounds::{Figure, Figures},
 };
 
 /// Connections that are made and then closed before the next are made: few enough for the limits
@@ -20,6 +20,9 @@ use crate::{
 const BATCH: usize = 256;
 /// Batches of a run, so that a fast machine does not run out of ports.
 const BATCHES: usize = 16;
+
+/// The byte by which the accepting end says that a connection is open, where nothing else does.
+pub(crate) const OPEN: u8 = b'!';
 
 /// How a system makes connections.
 pub(crate) trait Connector: Sync {

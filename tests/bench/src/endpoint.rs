@@ -1,39 +1,19 @@
 //! One end of one run: a process of its own, on a core of its own where there is one.
-//!
-//! It speaks to the parent in lines of JSON on its standard output: the accepting end says where it
-//! listens, the dialling end what it measured.
 
-use std::{
-    io::{self, Write, stdout},
-    os::unix::process::CommandExt,
-    process::{Command, exit},
-    thread,
-    time::Duration,
-};
-
-use serde::Serialize;
-use tokio::runtime::Builder;
+use std::{io, os::unix::process::CommandExt, process::Command};
 
 use crate::{
     Outcome,
     arguments::{End, Role, System, Work},
     bare_quinn::QuinnLink,
     bare_tls::{self, Tls},
-    connect::{self, Connector},
-    flood,
     frames::COALESCED,
-    idle, in_c, in_node, in_python, latency,
-    link::Link,
-    machine, many, memory,
+    idle, in_c, in_node, in_python, latency, machine, many,
     ours::{self, OurLink, Remotes},
+    play::{self, over, tell, through},
     raw::RawLink,
     raw_tokio::{self, Plain, TokioLink},
-    round_trip,
-    rounds::Figures,
 };
-
-/// At rest no run takes a twentieth of this. An end whose parent or peer is gone ends by itself.
-const LONGEST_RUN: Duration = Duration::from_secs(300);
 
 const ONE_ONLY: &str = "QUIC, C, Python and Node are measured with one connection only";
 
@@ -62,16 +42,7 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
     if let Some(name) = in_node::name(role.system) {
         return in_node::play(&role, name);
     }
-    machine::allow_many_files()?;
-    thread::spawn(|| {
-        thread::sleep(LONGEST_RUN);
-        eprintln!("p2pchan-bench: a run took longer than {LONGEST_RUN:?} and was ended");
-        exit(1);
-    });
-    // On a task, as servers run their connections: what `block_on` itself polls pays one more
-    // system call whenever a task of the runtime wakes it.
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { tokio::spawn(play(role)).await? })
+    play::run(play(role))
 }
 
 async fn play(role: Role) -> Outcome<()> {
@@ -112,18 +83,6 @@ async fn one_connection(role: &Role) -> Outcome<()> {
     }
 }
 
-async fn over(role: &Role, mut link: impl Link) -> Outcome<()> {
-    match (role.work, role.end) {
-        (work, End::Accept) if work.is_round_trip() => round_trip::echo(&mut link).await?,
-        (work, End::Dial) if work.is_round_trip() => {
-            say(&round_trip::ask(&mut link, role.amount).await?)?;
-        }
-        (_, End::Accept) => flood::receive(&mut link).await?,
-        (_, End::Dial) => say(&flood::send(&mut link, role.amount).await?)?,
-    }
-    link.close().await
-}
-
 async fn hold(role: &Role) -> Outcome<()> {
     match role.system {
         System::Raw | System::RawTokio => raw_tokio::hold().await,
@@ -140,30 +99,4 @@ async fn many_connections(role: &Role) -> Outcome<()> {
         System::P2pchan => through(role, Remotes::to(&role.address)?).await,
         _ => Err(ONE_ONLY.into()),
     }
-}
-
-async fn through(role: &Role, connector: impl Connector) -> Outcome<()> {
-    match role.work {
-        Work::Memory => memory::hold(&connector, role.amount).await,
-        _ => say(&connect::measure(&connector, role.amount).await?),
-    }
-}
-
-/// Tells the parent the figures, of which the dialling end has some.
-fn tell(figures: Option<&Figures>) -> Outcome<()> {
-    figures.map_or(Ok(()), say)
-}
-
-/// Tells the parent where the other end finds this one.
-pub(crate) fn announce(address: &impl ToString) -> Outcome<()> {
-    say(&address.to_string())
-}
-
-/// Tells the parent something.
-pub(crate) fn say(value: &impl Serialize) -> Outcome<()> {
-    let mut line = serde_json::to_vec(value)?;
-    line.push(b'\n');
-    let mut output = stdout().lock();
-    output.write_all(&line)?;
-    Ok(output.flush()?)
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use crate::{
     Outcome,
     arguments::Amount,
+    figures::{Figure, Figures},
     frames::COALESCED,
     link::{GONE, Link},
     machine::processor_time,
     message::{END, Messages, Tally},
-    rounds::{Figure, Figures},
 };
 
 /// Until buffers and windows have grown.

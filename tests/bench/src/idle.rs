@@ -13,12 +13,12 @@ use crate::{
     alone::verdict,
     arguments::Role,
     connect::{Connector, open, prepare},
+    figures::Figure,
     machine::{anonymous_memory, processor_time},
     memory::step,
     ours::{Remotes, node_at},
     pair::Process,
     record::Block,
-    rounds::Figure,
 };
 
 /// Remotes over each of TCP and QUIC.

@@ -19,11 +19,11 @@ use tokio::{
 use crate::{
     Outcome,
     arguments::{Amount, End, Role, System},
+    figures::{Figure, Figures},
     link::GONE,
     message::{END, Messages},
     ours::{accepting_node, dialling_node},
     round_trip::percentile,
-    rounds::{Figure, Figures},
 };
 
 /// The subject of the other channel.

@@ -8,14 +8,14 @@
 //! - [`arguments`]: what the command line says; [`cases`]: what is measured, and how long.
 //! - [`rounds`]: runs in turn, which of them count, and their medians; [`report`]: table and JSON.
 //! - [`record`]: what stays, with a [`page`] and a picture ([`plot`]); [`check`]: what has moved since.
-//! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does.
+//! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does; [`play`]: how.
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
 //! - [`ours`], [`in_c`], [`in_python`], [`in_node`], and the systems beside which they are put: [`raw`], [`raw_tokio`],
 //!   [`bare_tls`], [`bare_quinn`].
 //! - [`many`], [`latency`]: p2pchan beside itself: many remotes, greedy ones, ones that do not read, and what
 //!   waits beside long messages.
 //! - [`alone`], [`idle`]: what there is nothing to put beside.
-//! - [`link`], [`frames`], [`message`], [`machine`]: what they need.
+//! - [`figures`], [`link`], [`frames`], [`message`], [`machine`]: what they need.
 
 mod alone;
 mod arguments;
@@ -25,6 +25,7 @@ mod cases;
 mod check;
 mod connect;
 mod endpoint;
+mod figures;
 mod flood;
 mod frames;
 mod idle;
@@ -40,6 +41,7 @@ mod message;
 mod ours;
 mod page;
 mod pair;
+mod play;
 mod plot;
 mod raw;
 mod raw_tokio;

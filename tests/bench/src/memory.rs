@@ -9,7 +9,7 @@ use crate::{
     Outcome,
     arguments::Amount,
     connect::{Connector, open, prepare},
-    endpoint::say,
+    play::say,
 };
 
 /// Connections before the first look.

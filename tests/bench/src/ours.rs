@@ -3,7 +3,7 @@
 
 use p2pchan::{Address, Node, Remote};
 
-use crate::{Outcome, connect::Connector, endpoint::announce, link::Link};
+use crate::{Outcome, connect::Connector, link::Link, play::announce};
 
 /// What both ends discover: a raw topic, as deriving keys from a phrase takes 20 ms by design.
 const TOPIC: [u8; 32] = [7; 32];

@@ -15,9 +15,9 @@ use crate::{
     Outcome,
     arguments::{End, System, Work, spelt},
     cases::Case,
+    figures::{Figure, Figures, with_sum},
     machine::anonymous_memory,
     memory::STEPS,
-    rounds::{Figure, Figures},
 };
 
 /// What plays the ends that are not this program's own.
@@ -59,7 +59,7 @@ pub(crate) fn run(
     let mut dialling = start(End::Dial, &address)?;
     let figures = match case.work {
         Work::Memory => watch_memory(case, &accepting, &mut dialling)?,
-        _ => dialling.hear()?,
+        _ => with_sum(dialling.hear()?),
     };
     dialling.end()?;
     Ok(figures)

@@ -8,10 +8,10 @@ use svg::{
 };
 
 use crate::{
+    figures::Figure,
     page::spread,
     record::{Block, Record, Row, Spread},
     report::label,
-    rounds::Figure,
 };
 
 const WIDTH: f64 = 1040.0;
@@ -127,7 +127,7 @@ impl Scale {
 
 fn draw(document: Document, entry: &Entry<'_>, y: f64, scale: &Scale) -> Document {
     let Entry { name, figure, ratio } = entry;
-    let ahead = (ratio.median >= 1.0) == figure.should_be_large();
+    let ahead = (ratio.median >= 1.0) != figure.is_cost();
     let colour = if ahead { AHEAD } else { BEHIND };
     let [least, median, most] = [ratio.least, ratio.median, ratio.most].map(|it| scale.place(it));
     let figures = format!("{} of {}", spread(ratio), ratio.to);

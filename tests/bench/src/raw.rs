@@ -10,9 +10,9 @@ use std::{
 
 use crate::{
     Outcome,
-    endpoint::announce,
     frames::{COALESCED, Frames, append, header},
     link::Link,
+    play::announce,
 };
 
 pub(crate) struct RawLink {

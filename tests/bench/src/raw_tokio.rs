@@ -9,10 +9,10 @@ use tokio::{
 
 use crate::{
     Outcome,
-    connect::Connector,
-    endpoint::announce,
+    connect::{Connector, OPEN},
     frames::{Frames, append},
     link::Link,
+    play::announce,
 };
 
 pub(crate) struct TokioLink {
@@ -70,9 +70,6 @@ pub(crate) async fn listen() -> Outcome<TcpListener> {
     announce(&listener.local_addr()?)?;
     Ok(listener)
 }
-
-/// The byte by which the accepting end says that a connection is open.
-pub(crate) const OPEN: u8 = b'!';
 
 /// The accepting end of many plain connections: says that each is open, and holds it until the
 /// other end leaves.

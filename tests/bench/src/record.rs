@@ -11,9 +11,10 @@ use crate::{
     Outcome,
     alone::Alone,
     arguments::{System, Work, spelt},
+    figures::Figure,
     machine::Machine,
     page, plot,
-    rounds::{Figure, Measured},
+    rounds::Measured,
 };
 
 /// Everything that one kind of work came to.

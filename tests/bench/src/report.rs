@@ -8,9 +8,10 @@ use crate::{
     Outcome,
     alone::{self, Alone},
     arguments::{Arguments, System, Work, spelt},
+    figures::Figure,
     machine::Machine,
     record::Block,
-    rounds::{Figure, Measured, Ratio},
+    rounds::{Measured, Ratio},
 };
 
 /// What must be known before the figures.
@@ -95,6 +96,7 @@ pub(crate) fn label(figure: Figure) -> &'static str {
         Figure::Megabytes => "MB/s",
         Figure::SendingProcessor => "processor s/GB, sending end",
         Figure::ReceivingProcessor => "processor s/GB, receiving end",
+        Figure::Processor => "processor s/GB, both ends",
         Figure::Median => "median, us",
         Figure::NinetyNinth => "99th percentile, us",
         Figure::Connections => "connections/s",
@@ -156,7 +158,7 @@ fn which_rounds(measured: &Measured) -> String {
 /// The goal of a case, and whether it was reached.
 pub(crate) fn verdict(measured: &Measured) -> Option<String> {
     let (goal, reached) = measured.goal()?;
-    let small = !goal.figure.should_be_large();
+    let small = goal.figure.is_cost();
     let good = if small { reached <= goal.bound } else { reached >= goal.bound };
     let (word, result) = (if small { "at most" } else { "at least" }, alone::verdict(good));
     let bound = match goal.of {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use crate::{
     Outcome,
     arguments::Amount,
+    figures::{Figure, Figures},
     link::{GONE, Link},
     message::Messages,
-    rounds::{Figure, Figures},
 };
 
 /// Round trips that are not counted: until caches and branch predictors know the way.

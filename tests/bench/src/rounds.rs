@@ -5,67 +5,14 @@
 //! of the next. If the reference moved by more than 15 % within a round, the machine did something else
 //! meanwhile, and the round is thrown away.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     Outcome,
     arguments::System,
     cases::{Case, Goal},
+    figures::{Figure, Figures},
 };
-
-/// What one run comes to.
-pub(crate) type Figures = BTreeMap<Figure, f64>;
-
-/// One thing that a run finds out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Figure {
-    /// Messages a second
-    Messages,
-    /// 10^6 bytes of messages a second
-    Megabytes,
-    /// Seconds of processor time a gigabyte, at the sending end
-    SendingProcessor,
-    /// The same at the receiving end
-    ReceivingProcessor,
-    /// Microseconds that half of the round trips do not exceed
-    Median,
-    /// Microseconds that 99 of 100 round trips do not exceed
-    NinetyNinth,
-    /// Connections a second
-    Connections,
-    /// Microseconds of processor time a connection, at the dialling end
-    DiallingProcessor,
-    /// KiB of memory an idle connection, at the accepting end
-    AcceptingMemory,
-    /// The same at the dialling end
-    DiallingMemory,
-    /// KiB of memory of what has to be there before a connection is dialled: a node
-    ReadyMemory,
-    /// How many times its part of all bytes that remote had which had most
-    MostShare,
-    /// The same of the one which had least
-    LeastShare,
-    /// KiB of memory that the sending end has taken since it began
-    KeptMemory,
-    /// Microseconds that none exceeded
-    Longest,
-    /// Milliseconds from looking for somebody to the remote
-    Found,
-    /// Milliseconds of processor time in a second of doing nothing
-    IdleProcessor,
-    /// MiB that a node has with remotes that do nothing
-    IdleMemory,
-}
-
-impl Figure {
-    /// Whether more of it is better.
-    pub(crate) const fn should_be_large(self) -> bool {
-        matches!(self, Self::Messages | Self::Megabytes | Self::Connections | Self::LeastShare)
-    }
-}
 
 /// The reference may move by this much between its two runs of a round.
 const MOVED: f64 = 0.15;

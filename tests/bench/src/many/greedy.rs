@@ -20,7 +20,7 @@ use super::{Dialled, WARM_UP, gather, part, send_until_told, spread};
 use crate::{
     Outcome,
     arguments::{Amount, End, Role, System},
-    rounds::{Figure, Figures},
+    figures::{Figure, Figures},
 };
 
 /// What the greedy one sends.

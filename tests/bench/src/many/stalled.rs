@@ -18,10 +18,10 @@ use super::{Dialled, GO, WARM_UP, all_said_go, gather, part, say_go, send_until_
 use crate::{
     Outcome,
     arguments::{Amount, End, Role, System},
+    figures::{Figure, Figures},
     link::GONE,
     machine::anonymous_memory,
     message::END,
-    rounds::{Figure, Figures},
 };
 
 /// Messages that came, of all remotes.

@@ -11,9 +11,9 @@ use super::{Dialled, GO, WARM_UP, all_said_go, await_ends, gather, part, say_go,
 use crate::{
     Outcome,
     arguments::{Amount, End, Role, System},
+    figures::{Figure, Figures},
     link::GONE,
     message::{END, Messages, Tally},
-    rounds::{Figure, Figures},
 };
 
 /// Messages between two looks at the clock.
