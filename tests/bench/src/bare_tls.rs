@@ -14,7 +14,7 @@ use rustls::{
         AlwaysResolvesClientRawPublicKeys, Resumption,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{CryptoProvider, ring::default_provider, verify_tls13_signature_with_raw_key},
+    crypto::{CryptoProvider, verify_tls13_signature_with_raw_key},
     pki_types::{
         CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
     },
@@ -35,6 +35,7 @@ use crate::{
     Outcome,
     connect::{Connector, OPEN},
     raw_tokio::listen,
+    suite::provider,
 };
 
 /// DER of an Ed25519 SubjectPublicKeyInfo (RFC 8410) up to the key.
@@ -126,7 +127,7 @@ pub(crate) fn client() -> Outcome<ClientConfig> {
 }
 
 fn fresh_key() -> Outcome<(Arc<CryptoProvider>, Arc<CertifiedKey>)> {
-    let provider = Arc::new(default_provider());
+    let provider = Arc::new(provider());
     let unspecified = |_| "no key could be made";
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(unspecified)?;
     let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_| "the key is not one")?;

@@ -15,7 +15,7 @@
 //! - [`many`], [`latency`]: p2pchan beside itself: many remotes, greedy ones, ones that do not read, and what
 //!   waits beside long messages.
 //! - [`alone`], [`idle`]: what there is nothing to put beside.
-//! - [`figures`], [`link`], [`frames`], [`message`], [`machine`]: what they need.
+//! - [`figures`], [`link`], [`frames`], [`message`], [`machine`], [`suite`]: what they need.
 
 mod alone;
 mod arguments;
@@ -49,6 +49,7 @@ mod record;
 mod report;
 mod round_trip;
 mod rounds;
+mod suite;
 
 use std::{error::Error, process::ExitCode, time::Instant};
 
