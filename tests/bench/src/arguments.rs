@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// A folder of packages for Node, with p2pchan, ws and socket.io: measures the Node interface too
     #[arg(long, value_name = "FOLDER")]
     pub(crate) node: Option<PathBuf>,
+    /// The program p2pchan-rivals, which `make bench-rivals` builds: measures what it plays too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rivals: Option<PathBuf>,
     /// Where the JSON is written
     #[arg(long, default_value = "target/bench.json")]
     pub(crate) output: PathBuf,
@@ -100,6 +103,8 @@ pub(crate) enum Work {
     Discover,
     /// What a node with a hundred remotes costs that say nothing
     Idle,
+    /// All of that for which there are others in Rust and C, beside them
+    Rivals,
 }
 
 impl Work {
@@ -227,6 +232,20 @@ pub(crate) enum System {
     SocketIo,
     /// Raw TCP by Node's own net
     Net,
+    /// TLS by rustls without buffers of its own, over blocking sockets, written 64 KiB at a time
+    Rustls,
+    /// iroh, written 64 KiB at a time
+    Iroh,
+    /// The same, with a write for each message
+    IrohEach,
+    /// libp2p over TCP, with Noise and yamux, written 64 KiB at a time
+    Libp2p,
+    /// The same, with a write for each message
+    Libp2pEach,
+    /// ZeroMQ in C, without encryption
+    Zmq,
+    /// The same, with CURVE
+    ZmqCurve,
 }
 
 /// Which end of the connection a process is.
@@ -260,6 +279,9 @@ pub(crate) struct Role {
     /// Where its packages are, if that is a program in JavaScript
     #[arg(long)]
     pub(crate) node: Option<PathBuf>,
+    /// What plays it, if that is p2pchan-rivals
+    #[arg(long)]
+    pub(crate) rivals: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) amount: Amount,
 }

@@ -93,7 +93,7 @@ impl Case {
             Work::Latency => {
                 format!("a small message every 5 ms beside messages of {}, {cores}", bytes(size))
             }
-            Work::Discover | Work::Idle => String::new(),
+            Work::Discover | Work::Idle | Work::Rivals => String::new(),
         }
     }
 }
@@ -107,9 +107,9 @@ fn bytes(size: usize) -> String {
 }
 
 /// The sizes of floods.
-const SIZES: [usize; 4] = [64, 1 << 10, 64 << 10, 1 << 20];
+pub(crate) const SIZES: [usize; 4] = [64, 1 << 10, 64 << 10, 1 << 20];
 /// How many are dialled at once.
-const AT_ONCE: [usize; 2] = [1, 64];
+pub(crate) const AT_ONCE: [usize; 2] = [1, 64];
 
 /// The cases that the command line chose, in the order of the table; `pyzmq` says whether it is there.
 pub(crate) fn chosen(arguments: &Arguments, pyzmq: bool) -> Vec<Case> {
@@ -271,7 +271,8 @@ fn node_flood(arguments: &Arguments, size: usize) -> Case {
     }
 }
 
-fn over_quic(mut case: Case) -> Case {
+/// The same with bare QUIC to judge the machine by.
+pub(crate) fn over_quic(mut case: Case) -> Case {
     (case.reference, case.beside) = (System::Quinn, vec![System::P2pchanQuic]);
     case
 }
@@ -345,7 +346,8 @@ fn latencies(arguments: &Arguments) -> [Case; 2] {
     })
 }
 
-fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
+/// A case with nothing beside p2pchan but raw TCP, and no goal.
+pub(crate) fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 5 });
     Case {
         work,
@@ -359,7 +361,8 @@ fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
     }
 }
 
-fn amount(arguments: &Arguments) -> Amount {
+/// What is not said otherwise.
+pub(crate) fn amount(arguments: &Arguments) -> Amount {
     let milliseconds = arguments.milliseconds.unwrap_or(if arguments.quick { 300 } else { 500 });
     Amount { size: 64, milliseconds, at_once: 1, idle: 0 }
 }

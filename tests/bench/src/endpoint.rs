@@ -6,9 +6,10 @@ use crate::{
     Outcome,
     arguments::{End, Role, System, Work},
     bare_quinn::QuinnLink,
+    bare_rustls::RustlsLink,
     bare_tls::{self, Tls},
     frames::COALESCED,
-    idle, in_c, in_node, in_python, latency, machine, many,
+    idle, in_c, in_node, in_python, in_rivals, latency, machine, many,
     ours::{self, OurLink, Remotes},
     play::{self, over, tell, through},
     raw::RawLink,
@@ -42,6 +43,9 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
     if let Some(name) = in_node::name(role.system) {
         return in_node::play(&role, name);
     }
+    if in_rivals::plays(role.system) {
+        return in_rivals::play(&role);
+    }
     play::run(play(role))
 }
 
@@ -54,7 +58,7 @@ async fn play(role: Role) -> Outcome<()> {
         Work::Stalled => tell(many::stalled::play(&role).await?.as_ref()),
         Work::Latency => tell(latency::play(&role).await?.as_ref()),
         Work::Idle => idle::hold(&role).await,
-        Work::Discover => Err("this is measured in one process".into()),
+        Work::Discover | Work::Rivals => Err("this is measured in one process".into()),
         _ => one_connection(&role).await,
     }
 }
@@ -78,6 +82,8 @@ async fn one_connection(role: &Role) -> Outcome<()> {
         (System::QuinnEach, End::Dial) => {
             over(role, QuinnLink::dial(&role.address, 0).await?).await
         }
+        (System::Rustls, End::Accept) => over(role, RustlsLink::accept()?).await,
+        (System::Rustls, End::Dial) => over(role, RustlsLink::dial(&role.address)?).await,
         (System::Tls, _) => Err("TLS alone is not measured with one connection".into()),
         _ => Err("this is a program of its own".into()),
     }

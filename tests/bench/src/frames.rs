@@ -71,6 +71,19 @@ impl Frames {
         self.unread.end += bytes;
     }
 
+    /// Takes bytes that were read elsewhere.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        if self.unread.end + bytes.len() > self.buffer.len() {
+            self.compact();
+        }
+        let end = self.unread.end + bytes.len();
+        if end > self.buffer.len() {
+            self.buffer.resize(2 * end, 0);
+        }
+        self.buffer[self.unread.end..end].copy_from_slice(bytes);
+        self.unread.end = end;
+    }
+
     fn make_room(&mut self, frame: usize) {
         if self.unread.start + frame > self.buffer.len() {
             self.compact();
@@ -98,6 +111,23 @@ mod tests {
         messages.iter().for_each(|message| append(&mut bytes, message).unwrap());
         for step in [1000, 4097, 65_536, 1 << 20] {
             assert_eq!(through_reads_of(step, &bytes), messages, "reads of {step}");
+        }
+    }
+
+    #[test]
+    fn frames_come_out_as_they_went_in_however_they_were_put_there() {
+        let messages: Vec<Vec<u8>> = [64, 0, 300_000, 1 << 20, 9].map(|size| vec![7; size]).into();
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|message| append(&mut bytes, message).unwrap());
+        for step in [1000, 16_384, 1 << 20] {
+            let (mut frames, mut found) = (Frames::new(), Vec::new());
+            for part in bytes.chunks(step) {
+                frames.put(part);
+                while let Some(message) = frames.next().unwrap() {
+                    found.push(frames.at(message).to_vec());
+                }
+            }
+            assert_eq!(found, messages, "puts of {step}");
         }
     }
 

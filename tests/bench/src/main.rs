@@ -11,7 +11,7 @@
 //! - [`pair`]: starts the two processes of a run; [`endpoint`]: what each of them does; [`play`]: how.
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
 //! - [`ours`], [`in_c`], [`in_python`], [`in_node`], and the systems beside which they are put: [`raw`], [`raw_tokio`],
-//!   [`bare_tls`], [`bare_quinn`].
+//!   [`bare_tls`], [`bare_rustls`], [`bare_quinn`], and those of [`in_rivals`], in the cases of [`rival_cases`].
 //! - [`many`], [`latency`]: p2pchan beside itself: many remotes, greedy ones, ones that do not read, and what
 //!   waits beside long messages.
 //! - [`alone`], [`idle`]: what there is nothing to put beside.
@@ -20,6 +20,7 @@
 mod alone;
 mod arguments;
 mod bare_quinn;
+mod bare_rustls;
 mod bare_tls;
 mod cases;
 mod check;
@@ -32,6 +33,7 @@ mod idle;
 mod in_c;
 mod in_node;
 mod in_python;
+mod in_rivals;
 mod latency;
 mod link;
 mod machine;
@@ -47,6 +49,7 @@ mod raw;
 mod raw_tokio;
 mod record;
 mod report;
+mod rival_cases;
 mod round_trip;
 mod rounds;
 mod suite;
@@ -93,12 +96,17 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         c: c_program.as_ref().map(Program::path),
         python: arguments.python.clone(),
         node: arguments.node.clone(),
+        rivals: arguments.rivals.clone(),
     };
     arguments.node.as_deref().map(in_node::check).transpose()?;
     let pyzmq = arguments.python.as_deref().map(in_python::check).transpose()?;
     report::missing(arguments, pyzmq);
+    let rivals = arguments.rivals.as_deref().map(in_rivals::check).transpose()?;
+    rivals.iter().for_each(in_rivals::report);
     let mut results = Vec::new();
-    for case in cases::chosen(arguments, pyzmq.unwrap_or(false)) {
+    let beside_rivals = rivals.map(|versions| rival_cases::chosen(arguments, &versions));
+    let all = cases::chosen(arguments, pyzmq.unwrap_or(false));
+    for case in all.into_iter().chain(beside_rivals.unwrap_or_default()) {
         let run = |system| pair::run(&case, system, &cores, &programs);
         let result = rounds::measure(&case, run)?;
         report::table(&result);

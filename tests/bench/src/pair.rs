@@ -28,6 +28,8 @@ pub(crate) struct Programs {
     pub(crate) python: Option<PathBuf>,
     /// The packages for Node
     pub(crate) node: Option<PathBuf>,
+    /// The program p2pchan-rivals
+    pub(crate) rivals: Option<PathBuf>,
 }
 
 /// Runs one system through one case.
@@ -46,6 +48,7 @@ pub(crate) fn run(
             ("--c-program", &programs.c),
             ("--python", &programs.python),
             ("--node", &programs.node),
+            ("--rivals", &programs.rivals),
         ] {
             if let Some(path) = path {
                 command.arg(option).arg(path);

@@ -33,6 +33,9 @@ pub(crate) fn missing(arguments: &Arguments, pyzmq: Option<bool>) {
     if arguments.node.is_none() && chosen(&[Work::NodeFlood, Work::NodeRoundTrip]) {
         println!("NOT MEASURED: the Node interface, as --node names no folder of packages");
     }
+    if arguments.rivals.is_none() && chosen(&[Work::Rivals]) {
+        println!("NOT MEASURED: others in Rust and C, as --rivals names no program");
+    }
     if !chosen(&[Work::PythonFlood, Work::PythonRoundTrip]) {
         return;
     }

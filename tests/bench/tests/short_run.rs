@@ -3,13 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     env::{
         self,
         consts::{DLL_PREFIX, DLL_SUFFIX},
     },
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use serde_json::Value;
@@ -209,6 +211,80 @@ fn a_folder_without_the_packages_for_node_is_refused_by_name() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("/nowhere lacks") || told.contains("node: "), "{told}");
+}
+
+/// The program that `make bench-rivals` builds.
+fn rivals() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_BIN_EXE_p2pchan-bench")).ancestors().nth(2)?;
+    Some(target.join("rivals/release/p2pchan-rivals")).filter(|program| program.exists())
+}
+
+#[test]
+fn what_others_do_in_rust_and_c_arrives_and_is_put_beside() {
+    let Some(rivals) = rivals() else {
+        eprintln!("SKIPPED: there is no p2pchan-rivals; tests/bench/rivals/build builds it");
+        return;
+    };
+    let known = Command::new(&rivals).arg("systems").output().unwrap().stdout;
+    let known: BTreeMap<String, String> = serde_json::from_slice(&known).unwrap();
+    let report = bench(&format!("--only rivals --size 1000 --rivals {}", rivals.display()));
+    let mut beside = BTreeSet::new();
+    for case in report["results"].as_array().unwrap() {
+        let systems = case["case"]["beside"].as_array().unwrap();
+        let figures = case["rounds"][0]["beside"].as_array().unwrap();
+        assert!(systems.len() > 1 && systems.len() == figures.len(), "{case}");
+        for (system, figures) in systems.iter().zip(figures) {
+            let most = figures.as_object().unwrap().values().filter_map(Value::as_f64);
+            assert!(most.fold(0.0, f64::max) > 0.0, "{system}: {figures}");
+            beside.insert(system.as_str().unwrap().to_owned());
+        }
+    }
+    for system in known.keys() {
+        assert!(beside.contains(system), "{system} was not measured: {beside:?}");
+    }
+    assert!(beside.contains("rustls"));
+}
+
+#[test]
+fn what_is_no_program_of_rivals_is_refused_by_name() {
+    for program in ["/nowhere", "/bin/false"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+            .args(["--only", "rivals", "--rivals", program])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(&format!("{program} is no p2pchan-rivals")), "{told}");
+    }
+}
+
+#[test]
+fn tls_by_rustls_alone_floods_and_comes_back() {
+    for work in ["flood", "round-trip"] {
+        let figures = endpoints("rustls", work);
+        let figure = if work == "flood" { "messages" } else { "median" };
+        assert!(figures[figure].as_f64().unwrap() > 0.0, "{figures}");
+    }
+}
+
+/// What the dialling end of a short run of this system says.
+fn endpoints(system: &str, work: &str) -> Value {
+    let start = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+            .args(["endpoint", "--system", system, "--work", work, "--milliseconds", "50"])
+            .args(["--size", "70000"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut accepting = start(&["--end", "accept"]);
+    let mut address = String::new();
+    BufReader::new(accepting.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let address: String = serde_json::from_str(&address).unwrap();
+    let dialling = start(&["--end", "dial", "--address", &address]).wait_with_output().unwrap();
+    assert!(dialling.status.success() && accepting.wait().unwrap().success());
+    serde_json::from_slice(&dialling.stdout).unwrap()
 }
 
 #[test]
