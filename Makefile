@@ -41,7 +41,7 @@ help: ## Lists the targets
 
 ## What users want
 
-.PHONY: build demo bench bench-check profile fuzz soak doc install install-program install-library wheel addon uninstall clean
+.PHONY: build demo bench bench-check bench-rivals profile fuzz soak doc install install-program install-library wheel addon uninstall clean
 build: ## Builds the program, optimised: target/release/p2pchan
 	$(CARGO) build --release -p p2pchan-cli
 
@@ -60,6 +60,11 @@ bench-check: ## Measures again what docs/benchmarks has, and says which ratios h
 
 profile: ## Draws where the processor's time goes in floods and the round trip: docs/benchmarks/profile-*.svg
 	tests/bench/profile
+
+bench-rivals: ## Measures speed beside iroh, libp2p, libzmq and rustls, in the same run
+	program=$$(tests/bench/rivals/build); \
+	$(CARGO) run --release -p p2pchan-bench -- --only rivals --output target/bench-rivals.json \
+	  $${program:+--rivals "$$program"}
 
 fuzz: ## Throws arbitrary bytes at the protocol and calls at the C interface, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz
