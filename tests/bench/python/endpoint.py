@@ -4,11 +4,12 @@
 
 What is sent and how it is timed is that of src/flood.rs and src/round_trip.rs, so that the figures can be
 put beside those of Rust. Each system is one module with functions `accept` and `dial`: `ours_async`,
-`ours_plain`, `streams`, `zeromq`. They are used as their documentation advises, and nothing is tuned for
-p2pchan.
+`ours_plain`, `sockets`, `streams`, `zeromq`, and `over_iroh` in ../rivals/python. They are used as their
+documentation advises, and nothing is tuned for p2pchan.
 """
 
 import asyncio
+import importlib
 import json
 import signal
 import sys
@@ -17,6 +18,10 @@ import flood
 import round_trip
 from messages import Amount
 
+# The systems without an event loop, and their modules.
+PLAIN = {"plain": "ours_plain", "pyzmq": "zeromq", "sockets": "sockets"}
+# The modules of the others; p2pchan's do for all ways to use it.
+ASYNC = {"streams": "streams", "iroh": "over_iroh"}
 # Nobody waits longer; an end whose peer is gone ends by itself.
 LONGEST = 60
 
@@ -30,7 +35,8 @@ def main():
     system, work, end, size, milliseconds, *address = sys.argv[1:]
     signal.alarm(LONGEST)
     amount = Amount(int(size), int(milliseconds) / 1e3)
-    if system in ("plain", "pyzmq"):
+    sys.path.append(f"{sys.path[0]}/../rivals/python")
+    if system in PLAIN:
         figures = run_plain(system, work, end, amount, *address)
     else:
         figures = asyncio.run(run_async(system, work, end, amount, *address))
@@ -39,22 +45,17 @@ def main():
 
 
 def run_plain(system, work, end, amount, address=None):
-    if system == "pyzmq":
-        from zeromq import accept, dial
-    else:
-        from ours_plain import accept, dial
-    with accept(announce, amount.size) if end == "accept" else dial(address, amount.size) as link:
+    module = importlib.import_module(PLAIN[system])
+    opened = module.accept(announce, amount.size) if end == "accept" else module.dial(address, amount.size)
+    with opened as link:
         if work == "round-trip":
             return round_trip.echo(link) if end == "accept" else round_trip.ask(link, amount)
         return flood.receive(link, amount) if end == "accept" else flood.send(link, amount)
 
 
 async def run_async(system, work, end, amount, address=None):
-    if system == "streams":
-        from streams import accept, dial
-    else:
-        from ours_async import accept, dial
-    async with accept(announce) if end == "accept" else dial(address) as link:
+    module = importlib.import_module(ASYNC.get(system, "ours_async"))
+    async with module.accept(announce) if end == "accept" else module.dial(address) as link:
         if work == "round-trip":
             if end == "accept":
                 return await round_trip.echo_async(link)

@@ -134,6 +134,7 @@ async def receive_batches(link, ring):
 WAYS = {
     "async": (send_each, receive_for),
     "streams": (send_each, receive_for),
+    "iroh": (send_each, receive_for),
     "await": (send_each, receive_each),
     "batch": (send_batches, receive_batches),
 }

@@ -1,0 +1,67 @@
+'use strict'
+// hyperdht, through which programs of hyperswarm connect: encrypted streams (Noise) over UDX, which is reliable over UDP.
+// The accepting end runs a DHT of its own of three nodes on 127.0.0.1, so nobody else is asked, and it is reachable, so
+// no hole has to be punched.
+//
+// As its documentation advises a message is one write, waits for "drain" when that answers false, and comes as one
+// "data": its streams keep the bounds of what is written. Nothing is left to tune but what protomux does (protomux.js).
+
+const { once } = require('node:events')
+const DHT = require('hyperdht')
+const createTestnet = require('hyperdht/testnet')
+
+const HOST = '127.0.0.1'
+const NODES = 3
+
+/** An open stream; `announce` is told where `dialled` finds it. */
+async function accepted(announce) {
+  const testnet = await createTestnet(NODES, { host: HOST })
+  const node = testnet.createNode({ ephemeral: false, firewalled: false })
+  const server = node.createServer()
+  await server.listen()
+  announce(`${testnet.bootstrap[0].port}/${server.publicKey.toString('hex')}`)
+  const [stream] = await once(server, 'connection')
+  return stream
+}
+
+/** The other end of it. */
+async function dialled(address) {
+  const [port, publicKey] = address.split('/')
+  const node = new DHT({ bootstrap: [{ host: HOST, port: Number(port) }], host: HOST })
+  const stream = node.connect(publicKey)
+  await once(stream, 'open')
+  return stream
+}
+
+/** Waits until the other end has gone. */
+async function gone(stream) {
+  stream.on('error', () => {})
+  await new Promise((resolve) => { stream.on('close', resolve) })
+}
+
+/** Goes once all that was written has arrived. */
+async function go(stream) {
+  await stream.flush()
+  stream.destroy()
+}
+
+function link(stream, close) {
+  return {
+    send: (message) => stream.write(message),
+    receive: (take) => stream.removeAllListeners('data').on('data', take),
+    drain: (go) => stream.once('drain', go),
+    close
+  }
+}
+
+async function accept(announce) {
+  const stream = await accepted(announce)
+  return link(stream, () => gone(stream))
+}
+
+async function dial(address) {
+  const stream = await dialled(address)
+  return link(stream, () => go(stream))
+}
+
+module.exports = { accept, accepted, dial, dialled, go, gone }

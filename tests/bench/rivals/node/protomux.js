@@ -1,0 +1,58 @@
+'use strict'
+// hyperdht with protomux, which programs of hyperswarm use above it, and whose documentation tells how to make short
+// messages cheap: between `cork` and `uncork` they are gathered and sent as one. So a turn of the event loop gathers its
+// messages, 64 KiB at most.
+
+const Protomux = require('protomux')
+const c = require('compact-encoding')
+const { accepted, dialled, go, gone } = require('./hyperdht')
+
+/** Bytes that are gathered at most. */
+const MOST = 64 << 10
+
+async function accept(announce) {
+  const stream = await accepted(announce)
+  return link(stream, () => gone(stream))
+}
+
+async function dial(address) {
+  const stream = await dialled(address)
+  return link(stream, () => go(stream))
+}
+
+async function link(stream, close) {
+  const mux = new Protomux(stream)
+  let [waits, gathered] = [undefined, 0]
+  const ondrain = () => {
+    if (waits === undefined) return
+    const go = waits
+    waits = undefined
+    go()
+  }
+  const channel = mux.createChannel({ protocol: 'bench', ondrain })
+  const messages = channel.addMessage({ encoding: c.raw })
+  const uncork = () => {
+    if (gathered === 0) return
+    gathered = 0
+    mux.uncork()
+  }
+  channel.open()
+  await channel.fullyOpened()
+  return {
+    send(message) {
+      if (gathered === 0) {
+        mux.cork()
+        queueMicrotask(uncork)
+      }
+      gathered += message.length
+      messages.send(message)
+      if (gathered >= MOST) uncork()
+      return mux.drained
+    },
+    receive(take) { messages.onmessage = take },
+    drain(go) { waits = go },
+    close
+  }
+}
+
+module.exports = { accept, dial }
