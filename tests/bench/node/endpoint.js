@@ -4,8 +4,9 @@
 //     endpoint.js SYSTEM flood|round-trip accept|dial SIZE MILLISECONDS [ADDRESS]
 //
 // What is sent and how it is timed is that of src/flood.rs and src/round_trip.rs, so that the figures can be put
-// beside those of Rust. Each system is one module with functions `accept` and `dial`: ours, net, ws, socket_io. They are
-// used as their documentation advises, and nothing is tuned for p2pchan. What they give is a link:
+// beside those of Rust. Each system is one module with functions `accept` and `dial`: ours, net, ws, socket_io, and
+// those in ../rivals/node. They are used as their documentation advises, and nothing is tuned for p2pchan. What they
+// give is a link:
 //
 //     send(message)     false asks to wait for `drain`
 //     receive(f)        calls f with each message

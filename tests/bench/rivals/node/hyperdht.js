@@ -12,6 +12,9 @@ const createTestnet = require('hyperdht/testnet')
 
 const HOST = '127.0.0.1'
 const NODES = 3
+const HELLO = Buffer.from('hello')
+/** Milliseconds until the next try. On a busy machine a stream can be open at one end alone. */
+const PATIENCE = 5000
 
 /** An open stream; `announce` is told where `dialled` finds it. */
 async function accepted(announce) {
@@ -20,22 +23,43 @@ async function accepted(announce) {
   const server = node.createServer()
   await server.listen()
   announce(`${testnet.bootstrap[0].port}/${server.publicKey.toString('hex')}`)
-  const [stream] = await once(server, 'connection')
-  return stream
+  return new Promise((resolve) => {
+    server.on('connection', async (stream) => {
+      stream.on('error', () => {})
+      await heard(stream)
+      stream.write(HELLO)
+      resolve(stream)
+    })
+  })
 }
 
 /** The other end of it. */
 async function dialled(address) {
   const [port, publicKey] = address.split('/')
   const node = new DHT({ bootstrap: [{ host: HOST, port: Number(port) }], host: HOST })
-  const stream = node.connect(publicKey)
-  await once(stream, 'open')
-  return stream
+  for (;;) {
+    const stream = node.connect(publicKey)
+    stream.on('error', () => {})
+    stream.write(HELLO)
+    const late = setTimeout(() => { stream.destroy() }, PATIENCE)
+    const open = await Promise.race([heard(stream), once(stream, 'close').then(() => false)])
+    clearTimeout(late)
+    if (open) return stream
+  }
+}
+
+/** Resolves to true once something has come, and holds back the rest. */
+function heard(stream) {
+  return new Promise((resolve) => {
+    stream.once('data', () => {
+      stream.pause()
+      resolve(true)
+    })
+  })
 }
 
 /** Waits until the other end has gone. */
 async function gone(stream) {
-  stream.on('error', () => {})
   await new Promise((resolve) => { stream.on('close', resolve) })
 }
 

@@ -58,10 +58,13 @@ async function dial(address) {
 function link(stream, close) {
   const writer = new Writer(stream.send)
   let take
-  const reading = read(stream.recv, (message) => take(message))
+  let reading
   return {
     send: (message) => writer.write(message),
-    receive(receiver) { take = receiver },
+    receive(receiver) {
+      take = receiver
+      reading ??= read(stream.recv, (message) => take(message))
+    },
     drain(go) { writer.drain = go },
     async close() {
       await writer.flushed

@@ -30,7 +30,18 @@ async function link(stream, close) {
     go()
   }
   const channel = mux.createChannel({ protocol: 'bench', ondrain })
-  const messages = channel.addMessage({ encoding: c.raw })
+  // What comes before anybody receives.
+  const early = []
+  let take = (message) => { early.push(message) }
+  const onmessage = (message) => {
+    try {
+      take(message)
+    } catch (error) {
+      // protomux itself would only close the stream.
+      process.nextTick(() => { throw error })
+    }
+  }
+  const messages = channel.addMessage({ encoding: c.raw, onmessage })
   const uncork = () => {
     if (gathered === 0) return
     gathered = 0
@@ -49,7 +60,10 @@ async function link(stream, close) {
       if (gathered >= MOST) uncork()
       return mux.drained
     },
-    receive(take) { messages.onmessage = take },
+    receive(receiver) {
+      take = receiver
+      for (const message of early.splice(0)) onmessage(message)
+    },
     drain(go) { waits = go },
     close
   }
