@@ -44,6 +44,12 @@ pub(crate) struct Arguments {
     /// The program p2pchan-rivals, which `make bench-rivals` builds: measures what it plays too
     #[arg(long, value_name = "FILE")]
     pub(crate) rivals: Option<PathBuf>,
+    /// A folder of packages for Node, with hyperdht, protomux and @number0/iroh: puts the Node interface beside them too
+    #[arg(long, value_name = "FOLDER", requires = "node")]
+    pub(crate) rivals_node: Option<PathBuf>,
+    /// A Python that has the package iroh: puts the Python interface beside it too
+    #[arg(long, value_name = "FILE", requires = "python")]
+    pub(crate) rivals_python: Option<PathBuf>,
     /// Where the JSON is written
     #[arg(long, default_value = "target/bench.json")]
     pub(crate) output: PathBuf,
@@ -103,7 +109,7 @@ pub(crate) enum Work {
     Discover,
     /// What a node with a hundred remotes costs that say nothing
     Idle,
-    /// All of that for which there are others in Rust and C, beside them
+    /// All of that for which rivals are named, beside them
     Rivals,
 }
 
@@ -222,8 +228,12 @@ pub(crate) enum System {
     PythonPlain,
     /// The streams of asyncio over raw TCP, in Python
     Streams,
+    /// Blocking sockets over raw TCP, in Python
+    Sockets,
     /// ZeroMQ through pyzmq, in Python
     Pyzmq,
+    /// iroh, in Python
+    IrohPython,
     /// Its interface for Node: `send`, "data"
     Node,
     /// `WebSockets` by ws, in Node
@@ -246,6 +256,12 @@ pub(crate) enum System {
     Zmq,
     /// The same, with CURVE
     ZmqCurve,
+    /// hyperdht, on which hyperswarm stands, in Node: a write for each message
+    Hyperdht,
+    /// The same with protomux, which gathers messages
+    Protomux,
+    /// iroh, in Node
+    IrohNode,
 }
 
 /// Which end of the connection a process is.
@@ -282,6 +298,12 @@ pub(crate) struct Role {
     /// What plays it, if that is p2pchan-rivals
     #[arg(long)]
     pub(crate) rivals: Option<PathBuf>,
+    /// Where its packages are, if that is a rival in JavaScript
+    #[arg(long)]
+    pub(crate) rivals_node: Option<PathBuf>,
+    /// What runs it, if that is a rival in Python
+    #[arg(long)]
+    pub(crate) rivals_python: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) amount: Amount,
 }

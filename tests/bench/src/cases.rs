@@ -228,14 +228,19 @@ fn python_floods(arguments: &Arguments, size: usize) -> Vec<Case> {
 }
 
 fn python_round_trips(arguments: &Arguments) -> [Case; 2] {
-    use System::{P2pchan, PythonAsync, PythonPlain, Pyzmq, Streams};
-    let case = |beside: &[System]| Case {
+    use System::{P2pchan, PythonAsync, PythonPlain, Pyzmq, Sockets, Streams};
+    let figure = Figure::Median;
+    let case = |beside: &[System], bound, of| Case {
         beside: beside.to_vec(),
         one_core: true,
-        steady: Some(Figure::Median),
+        steady: Some(figure),
+        goal: Some(Goal { figure, bound, of: Some(of) }),
         ..basic(arguments, Work::PythonRoundTrip, amount(arguments))
     };
-    [case(&[PythonAsync, Streams, P2pchan]), case(&[PythonPlain, Pyzmq, P2pchan])]
+    [
+        case(&[PythonAsync, Streams, P2pchan], 1.0, Streams),
+        case(&[PythonPlain, Sockets, Pyzmq, P2pchan], 2.8, Sockets),
+    ]
 }
 
 /// What Node is used for, beside the Rust interface and what else there is in Node.
@@ -243,7 +248,7 @@ fn node(arguments: &Arguments) -> Vec<Case> {
     if arguments.node.is_none() {
         return Vec::new();
     }
-    let sizes = arguments.size.map_or(vec![64, 1 << 10, 1 << 20], |size| vec![size as usize]);
+    let sizes = arguments.size.map_or_else(|| SIZES.to_vec(), |size| vec![size as usize]);
     let floods = sizes.into_iter().map(|size| node_flood(arguments, size));
     let round_trip = Case {
         beside: vec![System::Node, System::Net, System::Ws, System::SocketIo, System::P2pchan],
@@ -260,6 +265,7 @@ fn node_flood(arguments: &Arguments, size: usize) -> Case {
     let (bound, of) = match size {
         _ if size < 1 << 10 => (1e6, None),
         _ if size < 64 << 10 => (5.0, Some(System::Ws)),
+        _ if size < 1 << 20 => (3.0, Some(System::SocketIo)),
         _ => (0.7, Some(System::P2pchan)),
     };
     Case {
@@ -385,7 +391,7 @@ mod tests {
         assert_eq!(titles("bench").len(), rust);
         assert_eq!(titles("bench --c-library libp2pchan.so").len(), rust + 3);
         assert_eq!(titles("bench --python python3").len(), rust + 7);
-        assert_eq!(titles("bench --node node_modules").len(), rust + 4);
+        assert_eq!(titles("bench --node node_modules").len(), rust + 5);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
     play::{self, over, tell, through},
     raw::RawLink,
     raw_tokio::{self, Plain, TokioLink},
+    script_rivals,
 };
 
 const ONE_ONLY: &str = "QUIC, C, Python and Node are measured with one connection only";
@@ -42,6 +43,9 @@ pub(crate) fn run(role: Role) -> Outcome<()> {
     }
     if let Some(name) = in_node::name(role.system) {
         return in_node::play(&role, name);
+    }
+    if let Some(outcome) = script_rivals::play(&role) {
+        return outcome;
     }
     if in_rivals::plays(role.system) {
         return in_rivals::play(&role);

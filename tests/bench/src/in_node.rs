@@ -28,7 +28,7 @@ pub(crate) fn check(packages: &Path) -> Outcome<()> {
 }
 
 /// Node with these packages, and without the search path for libraries that cargo sets.
-fn node(packages: &Path) -> Command {
+pub(crate) fn node(packages: &Path) -> Command {
     let mut command = Command::new("node");
     command.env("NODE_PATH", packages).env_remove("LD_LIBRARY_PATH");
     command

@@ -22,7 +22,8 @@ pub(crate) fn check(interpreter: &Path) -> Outcome<bool> {
     can_import(interpreter, "zmq")
 }
 
-fn can_import(interpreter: &Path, package: &str) -> Outcome<bool> {
+/// Whether an interpreter has a package.
+pub(crate) fn can_import(interpreter: &Path, package: &str) -> Outcome<bool> {
     let mut command = quiet(interpreter);
     command.args(["-c", &format!("import {package}")]).stderr(Stdio::null());
     let status = command.status();
@@ -31,7 +32,7 @@ fn can_import(interpreter: &Path, package: &str) -> Outcome<bool> {
 
 /// Neither the environment's packages nor its search path for libraries, which cargo sets, and no files
 /// are written beside the programs.
-fn quiet(interpreter: &Path) -> Command {
+pub(crate) fn quiet(interpreter: &Path) -> Command {
     let mut command = Command::new(interpreter);
     command.args(["-B", "-E", "-s"]).env_remove("LD_LIBRARY_PATH");
     command
@@ -46,6 +47,7 @@ pub(crate) fn name(system: System) -> Option<&'static str> {
         System::PythonPlain => Some("plain"),
         System::Streams => Some("streams"),
         System::Pyzmq => Some("pyzmq"),
+        System::Sockets => Some("sockets"),
         _ => None,
     }
 }

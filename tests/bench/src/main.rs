@@ -12,6 +12,7 @@
 //! - [`flood`], [`round_trip`], [`connect`], [`memory`]: the work, the same for every system.
 //! - [`ours`], [`in_c`], [`in_python`], [`in_node`], and the systems beside which they are put: [`raw`], [`raw_tokio`],
 //!   [`bare_tls`], [`bare_rustls`], [`bare_quinn`], and those of [`in_rivals`], in the cases of [`rival_cases`].
+//! - [`script_rivals`]: others in JavaScript and Python, where they are named.
 //! - [`many`], [`latency`]: p2pchan beside itself: many remotes, greedy ones, ones that do not read, and what
 //!   waits beside long messages.
 //! - [`alone`], [`idle`]: what there is nothing to put beside.
@@ -52,6 +53,7 @@ mod report;
 mod rival_cases;
 mod round_trip;
 mod rounds;
+mod script_rivals;
 mod suite;
 
 use std::{error::Error, process::ExitCode, time::Instant};
@@ -97,16 +99,22 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         python: arguments.python.clone(),
         node: arguments.node.clone(),
         rivals: arguments.rivals.clone(),
+        rivals_node: arguments.rivals_node.clone(),
+        rivals_python: arguments.rivals_python.clone(),
     };
     arguments.node.as_deref().map(in_node::check).transpose()?;
     let pyzmq = arguments.python.as_deref().map(in_python::check).transpose()?;
+    script_rivals::check(arguments)?;
     report::missing(arguments, pyzmq);
     let rivals = arguments.rivals.as_deref().map(in_rivals::check).transpose()?;
     rivals.iter().for_each(in_rivals::report);
+    script_rivals::missing(arguments);
     let mut results = Vec::new();
     let beside_rivals = rivals.map(|versions| rival_cases::chosen(arguments, &versions));
     let all = cases::chosen(arguments, pyzmq.unwrap_or(false));
-    for case in all.into_iter().chain(beside_rivals.unwrap_or_default()) {
+    let beside =
+        beside_rivals.unwrap_or_default().into_iter().chain(script_rivals::chosen(arguments));
+    for case in all.into_iter().chain(beside) {
         let run = |system| pair::run(&case, system, &cores, &programs);
         let result = rounds::measure(&case, run)?;
         report::table(&result);

@@ -30,6 +30,10 @@ pub(crate) struct Programs {
     pub(crate) node: Option<PathBuf>,
     /// The program p2pchan-rivals
     pub(crate) rivals: Option<PathBuf>,
+    /// The packages of rivals for Node
+    pub(crate) rivals_node: Option<PathBuf>,
+    /// The interpreter of Python of rivals
+    pub(crate) rivals_python: Option<PathBuf>,
 }
 
 /// Runs one system through one case.
@@ -49,6 +53,8 @@ pub(crate) fn run(
             ("--python", &programs.python),
             ("--node", &programs.node),
             ("--rivals", &programs.rivals),
+            ("--rivals-node", &programs.rivals_node),
+            ("--rivals-python", &programs.rivals_python),
         ] {
             if let Some(path) = path {
                 command.arg(option).arg(path);

@@ -8,6 +8,7 @@ use std::{
         self,
         consts::{DLL_PREFIX, DLL_SUFFIX},
     },
+    ffi::OsStr,
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -16,11 +17,18 @@ use std::{
 
 use serde_json::Value;
 
+/// Where a program finds no network but loopback.
+const ISOLATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rivals/isolated");
+
 /// Runs the benchmark with these arguments and returns its JSON.
 fn bench(arguments: &str) -> Value {
+    short_run(Command::new(env!("CARGO_BIN_EXE_p2pchan-bench")), arguments)
+}
+
+fn short_run(mut program: Command, arguments: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("new folder").join("bench.json");
-    let status = Command::new(env!("CARGO_BIN_EXE_p2pchan-bench"))
+    let status = program
         .args(["--quick", "--rounds", "1", "--milliseconds", "50"])
         .args(arguments.split(' '))
         .arg("--output")
@@ -164,6 +172,95 @@ fn floods_and_round_trips_in_python_arrive_and_are_put_beside_others() {
         assert!(found.len() == cases && found.iter().all(|found| *found > 0.0), "{found:?}");
         assert!(report["results"][0]["case"]["beside"].as_array().unwrap().len() > 1);
     }
+}
+
+/// Whether a folder or an interpreter of rivals is there, and a namespace can be made.
+fn can_meet(rivals: &Path) -> bool {
+    let isolated = Command::new(ISOLATED).arg("true").output();
+    isolated.is_ok_and(|output| output.status.success()) && rivals.exists()
+}
+
+/// Runs what is measured beside these rivals with one size of flood, where nobody else can be asked.
+fn beside_rivals(arguments: &[&OsStr]) -> Value {
+    let mut program = Command::new(ISOLATED);
+    program.arg(env!("CARGO_BIN_EXE_p2pchan-bench")).args(arguments);
+    short_run(program, "--only rivals --size 1024")
+}
+
+/// What stands below the folder of builds.
+fn built(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_p2pchan-bench")).ancestors().nth(2).unwrap().join(path)
+}
+
+/// All figures of these systems in a report are there and more than nothing.
+fn check_figures(report: &Value, systems: &[&str]) {
+    for system in systems {
+        let mut found = 0;
+        for result in report["results"].as_array().unwrap() {
+            let beside = result["case"]["beside"].as_array().unwrap();
+            let Some(place) = beside.iter().position(|name| name == system) else { continue };
+            let figures = result["rounds"][0]["beside"][place].as_object().unwrap();
+            assert!(figures.values().all(|figure| figure.as_f64().unwrap() > 0.0), "{figures:?}");
+            found += 1;
+        }
+        assert!(found > 0, "{system} was not measured");
+    }
+}
+
+#[test]
+fn node_is_put_beside_rivals_in_javascript() {
+    let rivals = built("node/rivals/node_modules");
+    let Some(packages) = packages().filter(|_| can_meet(&rivals)) else {
+        eprintln!(
+            "SKIPPED: no namespace, or no packages for Node: tests/bench/rivals/node/environment makes some"
+        );
+        return;
+    };
+    let arguments =
+        ["--node".as_ref(), packages.as_os_str(), "--rivals-node".as_ref(), rivals.as_os_str()];
+    let report = beside_rivals(&arguments);
+    check_figures(&report, &["node", "hyperdht", "protomux", "iroh-node"]);
+}
+
+#[test]
+fn python_is_put_beside_a_rival_in_python() {
+    let rivals = built("python/rivals/bin/python");
+    let Some(python) = python().filter(|_| can_meet(&rivals)) else {
+        eprintln!(
+            "SKIPPED: no namespace, or no Python: tests/bench/rivals/python/environment makes one"
+        );
+        return;
+    };
+    let arguments =
+        ["--python".as_ref(), python.as_os_str(), "--rivals-python".as_ref(), rivals.as_os_str()];
+    let report = beside_rivals(&arguments);
+    check_figures(&report, &["python-async", "iroh-python"]);
+}
+
+/// What is said when rivals are asked for that are not there.
+fn refusal(mut program: Command, packages: &Path) -> String {
+    program.args(["--only", "rivals", "--rivals-node", "/nowhere", "--node"]).arg(packages);
+    let output = program.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn rivals_are_refused_where_they_could_ask_others_and_where_packages_are_missing() {
+    let bench = env!("CARGO_BIN_EXE_p2pchan-bench");
+    let Some(packages) = packages().filter(|packages| can_meet(packages)) else {
+        eprintln!("SKIPPED: there are no packages for Node, or no namespace");
+        return;
+    };
+    let mut isolated = Command::new(ISOLATED);
+    isolated.arg(bench);
+    assert!(refusal(isolated, &packages).contains("/nowhere lacks"));
+    let routes = fs::read_to_string("/proc/self/net/route").unwrap();
+    if routes.lines().count() < 2 {
+        eprintln!("SKIPPED: there is no network here that could be asked");
+        return;
+    }
+    assert!(refusal(Command::new(bench), &packages).contains("rivals/isolated"));
 }
 
 #[test]
