@@ -14,8 +14,8 @@ const ALPN = Array.from(Buffer.from('bench'))
 const HEAD = 4
 /** Bytes of a read or a write. */
 const MOST = 64 << 10
-/** Bytes that wait to be written, as many as p2pchan lets wait. */
-const WAITING = 1 << 20
+/** Bytes that wait to be written; more would only make the end of a flood long. */
+const WAITING = 256 << 10
 
 async function endpoint() {
   const builder = Endpoint.builder()

@@ -19,8 +19,8 @@ ALPN = b"bench"
 HEAD = 4
 # Bytes of a read.
 MOST = 64 << 10
-# Bytes that wait to be written, as many as p2pchan lets wait.
-WAITING = 1 << 20
+# Bytes that wait to be written; more would only make the end of a flood long.
+WAITING = 256 << 10
 
 
 class Link:
