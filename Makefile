@@ -61,10 +61,8 @@ bench-check: ## Measures again what docs/benchmarks has, and says which ratios h
 profile: ## Draws where the processor's time goes in floods and the round trip: docs/benchmarks/profile-*.svg
 	tests/bench/profile
 
-bench-rivals: ## Measures speed beside iroh, libp2p, libzmq and rustls, in the same run
-	program=$$(tests/bench/rivals/build); \
-	$(CARGO) run --release -p p2pchan-bench -- --only rivals --output target/bench-rivals.json \
-	  $${program:+--rivals "$$program"}
+bench-rivals: ## Measures speed beside iroh, libp2p, libzmq, rustls, hyperdht and iroh's packages, in the same run
+	tests/bench/rivals/run
 
 fuzz: ## Throws arbitrary bytes at the protocol and calls at the C interface, SECONDS (60) for each target; needs nightly Rust
 	$(CARGO) test -p p2pchan-fuzz
