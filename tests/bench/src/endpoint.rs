@@ -8,10 +8,11 @@ use crate::{
     bare_quinn::QuinnLink,
     bare_rustls::RustlsLink,
     bare_tls::{self, Tls},
+    figures::Figures,
     frames::COALESCED,
     idle, in_c, in_node, in_python, in_rivals, latency, machine, many,
     ours::{self, OurLink, Remotes},
-    play::{self, over, tell, through},
+    play::{self, over, say, through},
     raw::RawLink,
     raw_tokio::{self, Plain, TokioLink},
     script_rivals,
@@ -109,4 +110,9 @@ async fn many_connections(role: &Role) -> Outcome<()> {
         System::P2pchan => through(role, Remotes::to(&role.address)?).await,
         _ => Err(ONE_ONLY.into()),
     }
+}
+
+/// Tells the parent the figures, of which the dialling end has some.
+fn tell(figures: Option<&Figures>) -> Outcome<()> {
+    figures.map_or(Ok(()), say)
 }

@@ -16,7 +16,6 @@ use crate::{
     Outcome,
     arguments::{End, Role, Work},
     connect::{self, Connector},
-    figures::Figures,
     flood,
     link::Link,
     machine, memory, round_trip,
@@ -58,11 +57,6 @@ pub(crate) async fn through(role: &Role, connector: impl Connector) -> Outcome<(
         Work::Memory => memory::hold(&connector, role.amount).await,
         _ => say(&connect::measure(&connector, role.amount).await?),
     }
-}
-
-/// Tells the parent the figures, of which the dialling end has some.
-pub(crate) fn tell(figures: Option<&Figures>) -> Outcome<()> {
-    figures.map_or(Ok(()), say)
 }
 
 /// Tells the parent where the other end finds this one.

@@ -63,13 +63,13 @@ enum Command {
     /// Tells which systems there are, with their versions
     Systems,
     /// One end of a run; p2pchan-bench starts these
-    Endpoint(Role),
+    Endpoint(Box<Role>),
 }
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Systems => say(&systems()),
-        Command::Endpoint(role) => endpoint(role),
+        Command::Endpoint(role) => endpoint(*role),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

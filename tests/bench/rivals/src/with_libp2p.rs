@@ -77,12 +77,12 @@ async fn accepting() -> Outcome<(JoinHandle<()>, IncomingStreams)> {
     Ok((drive(swarm), streams))
 }
 
-/// Dials until the connection is there and then opens a stream on it.
+/// Dials until the connection is there.
 async fn dialled(
     mut swarm: Swarm<Behaviour>,
     address: Multiaddr,
-) -> Outcome<(JoinHandle<()>, Stream)> {
-    let mut control: Control = swarm.behaviour().new_control();
+) -> Outcome<(JoinHandle<()>, Control, PeerId)> {
+    let control = swarm.behaviour().new_control();
     swarm.dial(address)?;
     let peer: PeerId = loop {
         match swarm.select_next_some().await {
@@ -91,9 +91,11 @@ async fn dialled(
             _ => (),
         }
     };
-    let driver = drive(swarm);
-    let stream = control.open_stream(peer, PROTOCOL).await.map_err(|error| error.to_string())?;
-    Ok((driver, stream))
+    Ok((drive(swarm), control, peer))
+}
+
+async fn open(control: &mut Control, peer: PeerId) -> Outcome<Stream> {
+    Ok(control.open_stream(peer, PROTOCOL).await.map_err(|error| error.to_string())?)
 }
 
 struct Libp2pLink {
@@ -107,8 +109,8 @@ struct Libp2pLink {
 
 impl Libp2pLink {
     async fn dial(address: &str, coalesced: usize) -> Outcome<Self> {
-        let (driver, stream) = dialled(swarm()?, address.parse()?).await?;
-        Ok(Self::over(driver, stream, coalesced))
+        let (driver, mut control, peer) = dialled(swarm()?, address.parse()?).await?;
+        Ok(Self::over(driver, open(&mut control, peer).await?, coalesced))
     }
 
     async fn accept(coalesced: usize) -> Outcome<Self> {
@@ -206,13 +208,19 @@ impl Connector for Swarms {
     }
 
     async fn connect(&self, swarm: Self::Ready) -> Outcome<Self::Open> {
-        let (driver, mut stream) = dialled(swarm, self.address.clone()).await?;
-        let mut sign = [0];
-        stream.read_exact(&mut sign).await?;
-        match sign {
-            [OPEN] => Ok((driver, stream)),
-            [other] => {
-                Err(format!("byte {other} instead of the sign of an open connection").into())
+        let (driver, mut control, peer) = dialled(swarm, self.address.clone()).await?;
+        loop {
+            let (mut stream, mut sign) = (open(&mut control, peer).await?, [0]);
+            match stream.read_exact(&mut sign).await {
+                Ok(()) if sign == [OPEN] => return Ok((driver, stream)),
+                Ok(()) => {
+                    return Err(
+                        format!("byte {sign:?} instead of the sign of an open connection").into()
+                    );
+                }
+                // libp2p-stream drops a stream that comes while the one before it waits to be taken.
+                Err(error) if is_end(&error) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
