@@ -11,10 +11,11 @@ pub(crate) mod rendezvous;
 pub(crate) mod udp;
 
 use std::{
+    fs::File,
     net::Ipv4Addr,
     panic,
     sync::{
-        Mutex, Once, PoisonError,
+        Once,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -143,11 +144,12 @@ pub(crate) async fn rest(mut events: Events) -> Vec<Event> {
     all
 }
 
-/// Runs a test on a runtime of its own, alone among those of its file that ask for it too: it counts
-/// what the process has open, and a runtime has descriptors as well.
+/// Runs a test on a runtime of its own, alone among those that ask for it too: it counts what the process has
+/// open, and a runtime has descriptors as well. It is a file that is locked, as one program may hold this
+/// module several times.
 pub(crate) fn alone(test: impl Future<Output = ()>) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let alone = File::create(concat!(env!("CARGO_TARGET_TMPDIR"), "/alone")).unwrap();
+    alone.lock().unwrap();
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(test);
 }
