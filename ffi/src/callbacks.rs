@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use p2pchan::{Error, ErrorKind, Kind, Message, Newcomer, Reason, Sender};
+use p2pchan::{Batch, Error, ErrorKind, Kind, Newcomer, Reason, Sender};
 use p2pchan_pump::{Answer, Program, RemoteId};
 
 use crate::{
@@ -209,10 +209,6 @@ impl Drop for Calls {
 }
 
 impl Program for Calls {
-    fn batch(&self) -> usize {
-        if self.callbacks.on_batch.is_some() { BATCH } else { 1 }
-    }
-
     fn remote(&self, remote: RemoteId, sender: &Sender) {
         let Some(on_remote) = self.callbacks.on_remote else { return };
         let (info, subject) = (p2pchan_info::of(sender), c_string(sender.subject()));
@@ -222,23 +218,25 @@ impl Program for Calls {
     }
 
     #[inline]
-    fn messages(&self, remote: RemoteId, messages: &[Message]) -> bool {
+    fn messages(&self, remote: RemoteId, messages: &mut Batch) -> bool {
         let (userdata, node, remote) = (self.callbacks.userdata, self.node(), remote.into());
+        let mut count = 1;
         if let Some(on_batch) = self.callbacks.on_batch {
             let mut lent = [p2pchan_message::EMPTY; BATCH];
-            for (lent, message) in lent.iter_mut().zip(messages) {
-                *lent = p2pchan_message::lend(message);
+            for (lent, (kind, payload)) in lent.iter_mut().zip(messages.lent()) {
+                *lent = p2pchan_message::lend(kind, payload);
             }
-            let count = messages.len().min(BATCH);
+            count = messages.len().min(BATCH);
             // SAFETY: as above.
             inside(|| unsafe { on_batch(userdata, node, remote, lent.as_ptr(), count) });
-        } else if let Some(on_data) = self.callbacks.on_data {
-            for message in messages {
-                let p2pchan_message { kind, data, len } = p2pchan_message::lend(message);
-                // SAFETY: as above.
-                inside(|| unsafe { on_data(userdata, node, remote, kind, data, len) });
-            }
+        } else if let Some(on_data) = self.callbacks.on_data
+            && let Some((kind, payload)) = messages.lent().next()
+        {
+            let p2pchan_message { kind, data, len } = p2pchan_message::lend(kind, payload);
+            // SAFETY: as above.
+            inside(|| unsafe { on_data(userdata, node, remote, kind, data, len) });
         }
+        messages.advance(count);
         true
     }
 
@@ -303,9 +301,8 @@ impl p2pchan_message {
     pub(crate) const EMPTY: Self = Self { kind: 0, data: ptr::null(), len: 0 };
 
     #[inline]
-    fn lend(message: &Message) -> Self {
-        let payload = message.payload();
-        Self { kind: number(message.kind()), data: payload.as_ptr(), len: payload.len() }
+    const fn lend(kind: Kind, payload: &[u8]) -> Self {
+        Self { kind: number(kind), data: payload.as_ptr(), len: payload.len() }
     }
 }
 

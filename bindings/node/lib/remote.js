@@ -8,7 +8,7 @@ const { atMost, exactly, outgoing, sendMany, sendOne } = require('./outgoing')
 
 /**
  * Messages that are kept for a program which does not read them now, and no more than those of one table beyond;
- * the native part keeps 256 more at most, and then the peer waits. With 64, `for await` was a third slower.
+ * the native part keeps a window of them more at most, and then the peer waits. With 64, `for await` was a third slower.
  */
 const READ_AHEAD = 256
 /**

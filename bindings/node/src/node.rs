@@ -90,7 +90,7 @@ impl Shared {
             Told::Readable(channel) => {
                 let place = channel.own.place();
                 let fits = !channel.own.is_wanted()
-                    || channel.take_while(|message| table.message(place, message));
+                    || channel.take_all(|messages| table.messages(place, messages));
                 return if fits { Ok(()) } else { Err(Told::Readable(channel)) };
             }
             Told::Remote(channel) => {

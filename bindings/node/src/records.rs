@@ -11,7 +11,7 @@
 //! many messages, and none for each.
 
 use napi::bindgen_prelude::{BufferSlice, Either3, Env};
-use p2pchan::{Error, Kind, Message, Newcomer};
+use p2pchan::{Batch, Error, Kind, Message, Newcomer};
 use p2pchan_pump::{Asked, Verb};
 use serde_json::json;
 
@@ -115,38 +115,50 @@ impl<'a> Table<'a> {
         (self.records + 1) * RECORD <= self.index.len()
     }
 
-    /// Whether the message was taken.
-    pub(crate) fn message(&mut self, place: u32, message: &mut Message) -> bool {
-        if !self.has_room() {
+    /// Takes messages while there is room; whether all were taken.
+    pub(crate) fn messages(&mut self, place: u32, messages: &mut Batch) -> bool {
+        loop {
+            let short = |&(kind, payload): &_| self.short(place, kind, payload);
+            let count = messages.lent().take_while(short).count();
+            messages.advance(count);
+            // What comes now is long, or there is no room.
+            let next = messages.lent().next().map(|(_, payload)| payload.len());
+            match next {
+                None => return true,
+                Some(length) if !self.has_room_for_long(length) => return false,
+                Some(_) => messages.next().into_iter().for_each(|long| self.long(place, long)),
+            }
+        }
+    }
+
+    /// Whether the message was taken: it is short, and there was room.
+    fn short(&mut self, place: u32, kind: Kind, payload: &[u8]) -> bool {
+        let range = self.free..self.free + payload.len();
+        if payload.len() >= LONG || !self.has_room() {
             return false;
         }
-        let length = message.payload().len();
-        if length >= LONG {
-            return self.long(place, message);
-        }
-        let Some(target) = self.slab.get_mut(self.free..self.free + length) else { return false };
-        target.copy_from_slice(message.payload());
-        let ascii = if target.is_ascii() { ASCII } else { 0 };
-        let what = match message.kind() {
+        let Some(target) = self.slab.get_mut(range.clone()) else { return false };
+        target.copy_from_slice(payload);
+        let what = match kind {
             Kind::Bytes => BYTES,
-            Kind::Text => TEXT + ascii,
-            Kind::Json => JSON + ascii,
+            Kind::Text => TEXT + ascii(payload),
+            Kind::Json => JSON + ascii(payload),
         };
-        self.push([what, place, short(self.free), short(self.free + length)]);
-        self.free += length;
+        self.push([what, place, short(range.start), short(range.end)]);
+        self.free = range.end;
         true
     }
 
-    fn long(&mut self, place: u32, message: &mut Message) -> bool {
-        let length = message.payload().len();
-        if self.long_bytes > 0 && self.long_bytes + length > LONG_BYTES {
-            return false;
-        }
-        self.long_bytes += length;
-        let message = std::mem::replace(message, Message::bytes(Vec::new()));
+    fn has_room_for_long(&self, length: usize) -> bool {
+        let fits = self.long_bytes == 0 || self.long_bytes + length <= LONG_BYTES;
+        length >= LONG && fits && self.has_room()
+    }
+
+    fn long(&mut self, place: u32, message: Message) {
         let kind = message.kind();
         // Without a copy if nobody else has a part of that memory.
         let mut bytes = Vec::from(message.into_payload());
+        self.long_bytes += bytes.len();
         let (what, extra) = match kind {
             Kind::Bytes => {
                 // JavaScript counts the length only.
@@ -160,7 +172,6 @@ impl<'a> Table<'a> {
         };
         let extra = self.extra(extra);
         self.push([LONG_MESSAGE + what, place, extra, 0]);
-        true
     }
 
     /// Writes what is no message. There must be room.
@@ -238,6 +249,10 @@ impl<'a> Table<'a> {
         self.put(0, [records, short(self.free), extras, state as u32]);
         self.extras
     }
+}
+
+fn ascii(payload: &[u8]) -> u32 {
+    if payload.is_ascii() { ASCII } else { 0 }
 }
 
 /// It was checked when it came.

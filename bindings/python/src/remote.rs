@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use p2pchan::{ErrorKind, Message};
+use p2pchan::{Batch, ErrorKind};
 use p2pchan_pump::{Channel, Taken, forked_error};
 use pyo3::{
     prelude::*,
@@ -49,28 +49,19 @@ impl NativeRemote {
     }
 
     /// Messages as Python has them. One that is none comes after those before it, alone, as an error.
-    fn convert<'py>(
-        &self,
-        py: Python<'py>,
-        messages: Vec<Message>,
-    ) -> PyResult<Bound<'py, PyList>> {
+    fn convert<'py>(&self, py: Python<'py>, mut messages: Batch) -> PyResult<Bound<'py, PyList>> {
         let values = PyList::empty(py);
-        let mut messages = messages.into_iter();
-        while let Some(message) = messages.next() {
-            match from_message(py, &message) {
-                Ok(value) => values.append(value)?,
-                Err(error) if values.is_empty() => {
-                    self.channel.put_back(messages);
-                    return Err(error);
-                }
-                Err(_) => {
-                    self.channel.put_back([message].into_iter().chain(messages));
-                    break;
-                }
-            }
-        }
-        Ok(values)
+        let Err(error) = append(py, &values, &messages) else { return Ok(values) };
+        let good = values.len();
+        messages.advance(good.max(1));
+        self.channel.put_back(messages);
+        if good == 0 { Err(error) } else { Ok(values) }
     }
+}
+
+/// Appends them to the list, until one is none.
+fn append(py: Python<'_>, values: &Bound<'_, PyList>, messages: &Batch) -> PyResult<()> {
+    messages.lent().try_for_each(|(kind, payload)| values.append(from_message(py, kind, payload)?))
 }
 
 #[pymethods]
@@ -158,8 +149,14 @@ impl NativeRemote {
     /// Messages that are here, so many at most; an empty list after the end, None if there are none
     /// yet: then an event says when.
     fn recv_many<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Option<Bound<'py, PyList>>> {
-        match self.live(py)?.take(most) {
-            Taken::Messages(messages) => self.convert(py, messages).map(Some),
+        let mut messages = Batch::default();
+        // Objects are made when the lock is free: making one may run any code of the program.
+        let taken = self.live(py)?.take(|here| {
+            messages = here.split(most);
+            false
+        });
+        match taken {
+            Taken::Messages => self.convert(py, messages).map(Some),
             Taken::Nothing => Ok(None),
             Taken::Ended(Ok(())) => Ok(Some(PyList::empty(py))),
             Taken::Ended(Err(error)) => Err(raise(py, &error)),

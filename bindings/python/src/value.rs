@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use jiter::{PythonParse, StringCacheMode};
-use p2pchan::{AsMessage, Error, ErrorKind, Kind, Message};
+use p2pchan::{AsMessage, Error, ErrorKind, Kind};
 use pyo3::{
     exceptions::{PyTypeError, PyValueError},
     prelude::*,
@@ -235,12 +235,16 @@ fn shown(key: &str) -> String {
 ///
 /// # Errors
 /// `ProtocolError` if a peer marked as JSON what is none.
-pub(crate) fn from_message<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'py, PyAny>> {
-    match message.kind() {
-        Kind::Bytes => Ok(PyBytes::new(py, message.payload()).into_any()),
+pub(crate) fn from_message<'py>(
+    py: Python<'py>,
+    kind: Kind,
+    payload: &[u8],
+) -> PyResult<Bound<'py, PyAny>> {
+    match kind {
+        Kind::Bytes => Ok(PyBytes::new(py, payload).into_any()),
         // It was checked when it came.
-        Kind::Text => Ok(PyString::new(py, message.as_text().unwrap_or_default()).into_any()),
-        Kind::Json => from_json(py, message.payload()).map_err(|why| {
+        Kind::Text => Ok(PyString::new(py, str::from_utf8(payload).unwrap_or_default()).into_any()),
+        Kind::Json => from_json(py, payload).map_err(|why| {
             let message = format!("the peer marked as JSON what is none: {why}");
             raise(py, &Error::new(ErrorKind::Protocol, message))
         }),

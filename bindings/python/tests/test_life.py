@@ -37,22 +37,24 @@ def test_a_remote_that_nobody_reads_stops_its_peer_and_nothing_is_lost() -> None
     run(test)
 
 
-def test_no_more_than_one_batch_is_taken_from_the_connection_before_it_is_asked_for() -> None:
+def test_no_more_than_one_window_is_taken_from_the_connection_before_it_is_asked_for() -> None:
     async def test() -> None:
         async with Pair() as (here, there):
             await here.send("the first")
             assert await there.recv() == "the first"
-            await here.send_many(range(5_000))
+            kilobyte = bytes(1_000)
+            sending = asyncio.create_task(here.send_many([kilobyte] * 5_000))
             # The nodes have much to do meanwhile, and time to take what nobody asked for.
             for number in range(500):
                 await there.send(number)
                 assert await here.recv() == number
-            arrived: list[p2pchan.Message] = []
-            while len(arrived) < 5_000:
+            count = 0
+            while count < 5_000:
                 batch = await there.recv_many(10_000)
-                assert len(batch) <= 256
-                arrived += batch
-            assert arrived == list(range(5_000))
+                assert len(batch) * len(kilobyte) <= 2**20, "the setting limits.window"
+                assert batch == [kilobyte] * len(batch)
+                count += len(batch)
+            await sending
 
     run(test)
 

@@ -42,6 +42,7 @@
 //!
 //! The protocol itself is in the crate `p2pchan-proto`.
 
+mod batch;
 mod clock;
 mod discovery;
 mod event;
@@ -57,6 +58,7 @@ mod tasks;
 mod testnet;
 mod transport;
 
+pub use batch::Batch;
 pub use discovery::{
     BitTorrentDht, BitTorrentSettings, BoxFuture, DiscoveryService, Found, PUBLIC_BOOTSTRAP, Seeds,
     Topic,

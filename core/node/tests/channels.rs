@@ -8,7 +8,11 @@
 )]
 mod common;
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use common::listening;
 use p2pchan::{Error, ErrorKind, Kind, Message, Node, Remote};
@@ -51,6 +55,59 @@ async fn bytes_text_and_json_arrive_as_what_they_are() {
     assert_eq!(received[2].json::<serde_json::Value>().unwrap()["yo"], "ppl");
     near.close().await;
     far.close().await;
+}
+
+#[tokio::test]
+async fn messages_can_be_taken_by_batches_and_one_by_one() {
+    let (near, mut to_far, _far, to_near) = pair().await;
+    let count = 10_000_u32;
+    let sending = tokio::spawn(async move {
+        for number in 0..count {
+            to_near.send(number.to_be_bytes()).await.unwrap();
+        }
+        to_near
+    });
+    let mut expected = 0;
+    while expected < count {
+        // One that is taken by itself is not in the batch that follows.
+        let one = within(to_far.recv()).await.unwrap().unwrap();
+        assert_eq!(**one.payload(), expected.to_be_bytes());
+        expected += 1;
+        if expected < count {
+            let batch = within(to_far.recv_batch()).await.unwrap().unwrap();
+            assert!(batch.len() > 0);
+            for (kind, payload) in batch.lent() {
+                assert_eq!((kind, payload), (Kind::Bytes, &expected.to_be_bytes()[..]));
+                expected += 1;
+            }
+        }
+    }
+    assert!(to_far.try_recv().is_none());
+    to_far.pause();
+    let to_near = within(sending).await.unwrap();
+    to_near.send("held back").await.unwrap();
+    within(async {
+        while near.status().totals.messages_received <= count.into() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let poll = pin!(to_far.recv_batch()).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(poll.is_pending(), "a paused remote gives out nothing");
+    to_far.resume();
+    assert_eq!(within(to_far.recv_batch()).await.unwrap().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_was_given_out_counts_as_read() {
+    let (_near, mut to_far, _far, to_near) = pair().await;
+    to_near.send("the only one").await.unwrap();
+    let ending = tokio::spawn(to_near.end());
+    let batch = within(to_far.recv_batch()).await.unwrap().unwrap();
+    assert!(within(to_far.recv_batch()).await.unwrap().is_none());
+    within(to_far.end()).await.unwrap();
+    within(ending).await.unwrap().unwrap();
+    assert_eq!(batch.into_iter().next().unwrap().as_text(), Some("the only one"));
 }
 
 #[tokio::test]

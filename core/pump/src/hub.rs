@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use p2pchan::{Error, ErrorKind, Events, Message, Newcomer, Node, Reason, Remote, Sender, Stats};
+use p2pchan::{Batch, Error, ErrorKind, Events, Newcomer, Node, Reason, Remote, Sender, Stats};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -30,13 +30,12 @@ const REQUESTS: usize = 4096;
 
 /// What a program is told, never two things at once: by whoever turns the pump, on that thread.
 pub trait Program: Send + Sync + 'static {
-    /// The most messages that it takes at once.
-    fn batch(&self) -> usize;
     /// A remote has opened.
     fn remote(&self, remote: RemoteId, sender: &Sender);
-    /// Messages of a remote, in their order; no more than [`batch`](Self::batch), and at least one.
-    /// Whether they have been read; else [`Entry::confirm_read`] is called when they have.
-    fn messages(&self, remote: RemoteId, messages: &[Message]) -> bool;
+    /// Messages of a remote, in their order: it takes as many as it likes, and at least one; what is left is told again.
+    /// Whether those that it took have been read. Else it has taken all, and [`Entry::confirm_read`] is called when
+    /// they have.
+    fn messages(&self, remote: RemoteId, messages: &mut Batch) -> bool;
     /// There is room again for what the remote would not take.
     fn writable(&self, remote: RemoteId);
     /// A remote has ended; it is the last that is told of it. Without a reason the node was stopped
@@ -237,13 +236,10 @@ impl Hub {
     }
 
     async fn receive(self: Arc<Self>, id: RemoteId, entry: Arc<Entry>, mut remote: Remote) {
-        let batch = self.program.batch();
         remote.read_on_confirmation();
-        let mut messages = Vec::with_capacity(batch);
         // How it ended is told by `reason`.
-        while let Some(message) = self.next(&entry, &mut remote).await {
-            messages.push(message);
-            self.tell(id, &entry, &mut remote, &mut messages, batch);
+        while let Some(messages) = self.next(&entry, &mut remote).await {
+            self.tell(id, &entry, messages).await;
             // One that is paused now waits in any case.
             if !entry.paused.load(Ordering::Relaxed) {
                 pass().await;
@@ -256,12 +252,12 @@ impl Hub {
         self.slots.remove(id);
     }
 
-    /// The next message, if another follows. While the remote is paused none is taken: the peer would
-    /// be told that the program has read it.
-    async fn next(&self, entry: &Entry, remote: &mut Remote) -> Option<Message> {
+    /// The next messages, if others follow. While the remote is paused none are taken: the peer would
+    /// be told that the program has read them.
+    async fn next(&self, entry: &Entry, remote: &mut Remote) -> Option<Batch> {
         poll_fn(|context| match self.poll_resumed(entry, context) {
             Poll::Ready(true) => {
-                pin!(remote.recv()).poll(context).map(|received| received.ok().flatten())
+                pin!(remote.recv_batch()).poll(context).map(|received| received.ok().flatten())
             }
             Poll::Ready(false) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
@@ -269,31 +265,23 @@ impl Hub {
         .await
     }
 
-    /// Tells what is here of a remote, until it is paused or others should have their turn.
-    fn tell(
-        &self,
-        id: RemoteId,
-        entry: &Entry,
-        remote: &mut Remote,
-        messages: &mut Vec<Message>,
-        batch: usize,
-    ) {
+    /// Tells messages of a remote, which wait while it is paused; now and then others have their turn.
+    async fn tell(&self, id: RemoteId, entry: &Entry, mut messages: Batch) {
         let mut left = TURN;
-        while !messages.is_empty() {
-            while messages.len() < batch
-                && let Some(message) = remote.try_recv()
-            {
-                messages.push(message);
+        while messages.len() > 0 {
+            if left == 0 {
+                pass().await;
+                left = TURN;
             }
-            entry.more.store(remote.has_more(), Ordering::Relaxed);
-            if self.program.messages(id, messages) {
+            if !self.resumed(entry).await {
+                entry.sender.leave_unread();
+                return;
+            }
+            let before = messages.len();
+            if self.program.messages(id, &mut messages) && messages.len() == 0 {
                 entry.confirm_read();
             }
-            left = left.saturating_sub(messages.len());
-            messages.clear();
-            if left > 0 && !entry.paused.load(Ordering::Relaxed) {
-                messages.extend(remote.try_recv());
-            }
+            left = left.saturating_sub(before - messages.len());
         }
     }
 
@@ -409,8 +397,6 @@ pub struct Entry {
     reader: Mutex<Option<Waker>>,
     /// The program waits to hear that there is room.
     wants_room: AtomicBool,
-    /// Messages follow that came with those that were told.
-    more: AtomicBool,
     /// Its end has been told.
     gone: AtomicBool,
 }
@@ -423,7 +409,6 @@ impl Entry {
             paused: AtomicBool::new(false),
             reader: Mutex::default(),
             wants_room: AtomicBool::new(false),
-            more: AtomicBool::new(false),
             gone: AtomicBool::new(false),
         })
     }
@@ -442,9 +427,7 @@ impl Entry {
 
     /// Says that all messages that were told have been read, before it is resumed.
     pub fn confirm_read(&self) {
-        if !self.more.load(Ordering::Relaxed) {
-            self.sender.confirm_read();
-        }
+        self.sender.confirm_read();
     }
 
     fn wake_reader(&self) {

@@ -7,17 +7,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
-use p2pchan::{Error, Message, Newcomer, Reason, Sender, Topic};
+use p2pchan::{Batch, Error, Newcomer, Reason, Sender, Topic};
 
 use crate::{
     finder::Verb,
     hub::{Answer, Entry, Hub, Program, closed},
     slots::RemoteId,
 };
-
-/// Messages that a remote takes from its connection at once: enough that waking a program for them
-/// costs nothing beside them.
-const BATCH: usize = 256;
 
 /// Something that has happened; messages wait in their remote's inbox.
 pub enum Told<T> {
@@ -64,10 +60,11 @@ pub struct Channel<T> {
     inbox: Mutex<Inbox>,
 }
 
-/// One batch of messages at most: the next is taken when this is empty and somebody asks for more.
+/// One batch of messages, a window at most: the next is taken when this is empty and somebody asks for more. If a thread
+/// asks while another hands one over there may be two.
 #[derive(Default)]
 struct Inbox {
-    messages: VecDeque<Message>,
+    batches: VecDeque<Batch>,
     ended: Option<Result<(), Error>>,
     /// Nobody reads it any more.
     abandoned: bool,
@@ -75,12 +72,30 @@ struct Inbox {
 
 /// What a remote has at this moment.
 pub enum Taken {
-    /// At least one, in their order.
-    Messages(Vec<Message>),
+    /// Messages: some were taken.
+    Messages,
     /// Nothing yet: it is told when.
     Nothing,
     /// Nothing any more, and why if that is not a clean end.
     Ended(Result<(), Error>),
+}
+
+impl Inbox {
+    /// Lets the program take messages out of what is here for as long as it says that it goes on; whether all
+    /// are taken.
+    fn take(&mut self, mut takes: impl FnMut(&mut Batch) -> bool) -> bool {
+        while let Some(batch) = self.batches.front_mut() {
+            let goes_on = takes(batch);
+            if batch.len() > 0 {
+                return false;
+            }
+            self.batches.pop_front();
+            if !goes_on {
+                break;
+            }
+        }
+        self.batches.is_empty()
+    }
 }
 
 impl<T> Channel<T> {
@@ -88,16 +103,15 @@ impl<T> Channel<T> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes so many messages, or lets the connection go on if there are none.
-    pub fn take(&self, most: usize) -> Taken {
+    /// Lets the program take messages out of what is here, as many as it likes, for as long as it says that it goes
+    /// on. If there are none, the connection goes on.
+    pub fn take(&self, takes: impl FnMut(&mut Batch) -> bool) -> Taken {
         let mut inbox = self.inbox();
-        if !inbox.messages.is_empty() {
-            let count = most.min(inbox.messages.len());
-            let messages = inbox.messages.drain(..count).collect();
-            if inbox.messages.is_empty() {
+        if !inbox.batches.is_empty() {
+            if inbox.take(takes) {
                 self.entry.confirm_read();
             }
-            return Taken::Messages(messages);
+            return Taken::Messages;
         }
         if let Some(ended) = &inbox.ended {
             return Taken::Ended(ended.clone());
@@ -107,18 +121,15 @@ impl<T> Channel<T> {
         Taken::Nothing
     }
 
-    /// Takes messages one by one for as long as the program has room for them, and then lets the
-    /// connection go on if none is left: false if one is.
-    pub fn take_while(&self, mut takes: impl FnMut(&mut Message) -> bool) -> bool {
+    /// As [`take`](Self::take); if none is left the connection goes on at once: false if one is.
+    pub fn take_all(&self, takes: impl FnMut(&mut Batch) -> bool) -> bool {
         let mut inbox = self.inbox();
-        while let Some(message) = inbox.messages.front_mut() {
-            if !takes(message) {
-                return false;
-            }
-            inbox.messages.pop_front();
-            if inbox.messages.is_empty() {
-                self.entry.confirm_read();
-            }
+        let had = !inbox.batches.is_empty();
+        if !inbox.take(takes) {
+            return false;
+        }
+        if had {
+            self.entry.confirm_read();
         }
         let goes_on = inbox.ended.is_none();
         drop(inbox);
@@ -131,7 +142,7 @@ impl<T> Channel<T> {
     /// Lets the connection go on if nothing is here: one batch more, or the end, may come.
     pub fn watch(&self) {
         let inbox = self.inbox();
-        if inbox.messages.is_empty() && inbox.ended.is_none() {
+        if inbox.batches.is_empty() && inbox.ended.is_none() {
             drop(inbox);
             self.entry.resume();
         }
@@ -139,20 +150,21 @@ impl<T> Channel<T> {
 
     /// Whether messages are here.
     pub fn has_messages(&self) -> bool {
-        !self.inbox().messages.is_empty()
+        !self.inbox().batches.is_empty()
     }
 
-    /// Gives back what could not be handed over, in its order.
-    pub fn put_back(&self, messages: impl DoubleEndedIterator<Item = Message>) {
-        let mut inbox = self.inbox();
-        messages.rev().for_each(|message| inbox.messages.push_front(message));
+    /// Gives back what could not be handed over; it comes first again.
+    pub fn put_back(&self, messages: Batch) {
+        if messages.len() > 0 {
+            self.inbox().batches.push_front(messages);
+        }
     }
 
     /// Ends it; what is here and what the peer still sends is thrown away, and then the peer is told.
     pub fn abandon(&self) {
         let mut inbox = self.inbox();
         inbox.abandoned = true;
-        let unread = !mem::take(&mut inbox.messages).is_empty();
+        let unread = !mem::take(&mut inbox.batches).is_empty();
         drop(inbox);
         if unread {
             self.entry.sender.leave_unread();
@@ -208,10 +220,6 @@ impl<T: Default + Send + Sync + 'static> Mailbox<T> {
 }
 
 impl<T: Default + Send + Sync + 'static> Program for Mailbox<T> {
-    fn batch(&self) -> usize {
-        BATCH
-    }
-
     fn remote(&self, id: RemoteId, _: &Sender) {
         let hub = self.hub.get().and_then(Weak::upgrade);
         let Some(entry) = hub.and_then(|hub| hub.with(id, Arc::clone).ok()) else { return };
@@ -223,14 +231,15 @@ impl<T: Default + Send + Sync + 'static> Program for Mailbox<T> {
         self.tell(Told::Remote(channel));
     }
 
-    fn messages(&self, id: RemoteId, messages: &[Message]) -> bool {
+    fn messages(&self, id: RemoteId, messages: &mut Batch) -> bool {
+        let messages = mem::take(messages);
         let Some(channel) = self.channel(id) else { return false };
         let mut inbox = channel.inbox();
         if inbox.abandoned {
             channel.entry.sender.leave_unread();
             return false;
         }
-        inbox.messages.extend(messages.iter().cloned());
+        inbox.batches.push_back(messages);
         drop(inbox);
         channel.entry.pause();
         self.tell(Told::Readable(channel));

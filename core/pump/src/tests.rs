@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use p2pchan::{Address, Error, ErrorKind, Message, Newcomer, Node, Reason, Remote, Sender};
+use p2pchan::{Address, Batch, Error, ErrorKind, Newcomer, Node, Reason, Remote, Sender};
 use tokio::{runtime::Runtime, sync::oneshot};
 
 use crate::{Answer, Hub, Program, RemoteId, Turn};
@@ -41,17 +41,14 @@ impl Diary {
 }
 
 impl Program for Diary {
-    fn batch(&self) -> usize {
-        self.batch
-    }
-
     fn remote(&self, _: RemoteId, _: &Sender) {
         self.note("remote");
     }
 
-    fn messages(&self, _: RemoteId, messages: &[Message]) -> bool {
-        self.largest.fetch_max(messages.len(), Ordering::Relaxed);
-        messages.iter().for_each(|it| self.note(it.as_text().unwrap()));
+    fn messages(&self, _: RemoteId, messages: &mut Batch) -> bool {
+        let count = messages.len().min(self.batch);
+        self.largest.fetch_max(count, Ordering::Relaxed);
+        messages.take(count).for_each(|it| self.note(it.as_text().unwrap()));
         true
     }
 
