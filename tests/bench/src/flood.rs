@@ -64,8 +64,9 @@ fn figures(count: f64, size: f64, seconds: f64, sending: Duration, receiving: Du
 /// The accepting end: until the other one leaves.
 pub(crate) async fn receive(link: &mut impl Link) -> Outcome<()> {
     let (mut tally, mut processor_before) = (Tally::default(), processor_time());
-    while let Some(ended) = link.receive(|message| count(&mut tally, message)).await? {
-        if ended {
+    let mut ended = false;
+    while link.receive_some(|message| ended |= count(&mut tally, message)).await? {
+        if std::mem::take(&mut ended) {
             link.send(&answer(tally, processor_time() - processor_before)).await?;
             link.flush().await?;
             (tally, processor_before) = (Tally::default(), processor_time());

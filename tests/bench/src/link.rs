@@ -18,6 +18,14 @@ pub(crate) trait Link: Send {
         take: impl FnOnce(&[u8]) -> T + Send,
     ) -> impl Future<Output = Outcome<Option<T>>> + Send;
 
+    /// Hands messages that are here to `take`, and at least one; false when the other side has ended.
+    fn receive_some(
+        &mut self,
+        mut take: impl FnMut(&[u8]) + Send,
+    ) -> impl Future<Output = Outcome<bool>> + Send {
+        async move { Ok(self.receive(|message| take(message)).await?.is_some()) }
+    }
+
     /// Says goodbye, where a system does.
     fn close(self) -> impl Future<Output = Outcome<()>> + Send;
 }

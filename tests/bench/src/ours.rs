@@ -50,6 +50,12 @@ impl Link for OurLink {
         Ok(self.remote.recv().await?.map(|message| take(message.payload())))
     }
 
+    async fn receive_some(&mut self, mut take: impl FnMut(&[u8]) + Send) -> Outcome<bool> {
+        let Some(batch) = self.remote.recv_batch().await? else { return Ok(false) };
+        batch.lent().for_each(|(_, payload)| take(payload));
+        Ok(true)
+    }
+
     async fn close(self) -> Outcome<()> {
         self.remote.end().await?;
         self.node.close().await;
