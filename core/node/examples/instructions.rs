@@ -1,4 +1,4 @@
-//! One hot path through two nodes, a given number of times, for `tests/instructions/run`, which counts what
+//! One hot path through two nodes, a given number of times, for `tests/bench/instructions`, which counts what
 //! it costs: `instructions WORK SIZE COUNT`.
 //!
 //! - `flood`: messages go one way, as many together as the send buffer takes.

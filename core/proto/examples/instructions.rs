@@ -1,4 +1,4 @@
-//! One hot path of the protocol, a given number of times, for `tests/instructions/run`, which counts what
+//! One hot path of the protocol, a given number of times, for `tests/bench/instructions`, which counts what
 //! it costs: `instructions WORK SIZE COUNT`.
 //!
 //! - `send`: a message is framed into the buffer of its channel, and taken out to be written.
