@@ -10,15 +10,16 @@ pub(crate) mod greedy;
 pub(crate) mod stalled;
 pub(crate) mod turns;
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use p2pchan::{Message, Node, Remote};
 use tokio::task::JoinSet;
 
 use crate::{
     Outcome,
-    arguments::Role,
+    arguments::{End, Role},
     connect::{Connector, open, prepare},
+    figures::Figures,
     link::GONE,
     message::Messages,
     ours::{Remotes, accepting_node},
@@ -32,6 +33,26 @@ const WARM_UP: Duration = Duration::from_millis(150);
 const GO: &[u8] = b"go";
 
 type Dialled = (Node, Remote);
+
+/// Plays one end: the one node by `accepting`, or as many as it has remotes by `dialling`, which then part.
+async fn play<D>(
+    role: &Role,
+    remotes: usize,
+    accepting: impl Future<Output = Outcome<()>>,
+    dialling: impl FnOnce(Vec<Dialled>) -> D,
+) -> Outcome<Option<Figures>>
+where
+    D: Future<Output = Outcome<(Vec<Dialled>, Figures)>>,
+{
+    match role.end {
+        End::Accept => accepting.await.map(|()| None),
+        End::Dial => {
+            let (all, figures) = dialling(spread(role, remotes).await?).await?;
+            part(role, all).await?;
+            Ok(Some(figures))
+        }
+    }
+}
 
 /// The one node and its remotes, in the order in which they came.
 async fn gather(count: usize) -> Outcome<(Node, Vec<Remote>)> {

@@ -16,10 +16,10 @@ use std::{
 use p2pchan::{Remote, Sender};
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{Dialled, WARM_UP, gather, part, send_until_told, spread};
+use super::{Dialled, WARM_UP, gather, send_until_told};
 use crate::{
     Outcome,
-    arguments::{Amount, End, Role, System},
+    arguments::{Amount, Role, System},
     figures::{Figure, Figures},
 };
 
@@ -36,16 +36,9 @@ type Counter = Arc<AtomicU64>;
 const OVER: u64 = u64::MAX;
 
 pub(crate) async fn play(role: &Role) -> Outcome<Option<Figures>> {
-    match role.end {
-        End::Accept => count_all(role.amount).await.map(|()| None),
-        End::Dial => {
-            let all = spread(role, role.amount.at_once).await?;
-            let greedy = role.system == System::P2pchanGreedy;
-            let (all, figures) = send_all(all, greedy, role.amount.size).await?;
-            part(role, all).await?;
-            Ok(Some(figures))
-        }
-    }
+    let greedy = role.system == System::P2pchanGreedy;
+    let dialling = |all| send_all(all, greedy, role.amount.size);
+    super::play(role, role.amount.at_once, count_all(role.amount), dialling).await
 }
 
 async fn count_all(amount: Amount) -> Outcome<()> {

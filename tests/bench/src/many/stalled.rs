@@ -14,10 +14,10 @@ use std::{
 use p2pchan::Remote;
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{Dialled, GO, WARM_UP, all_said_go, gather, part, say_go, send_until_told, spread};
+use super::{Dialled, GO, WARM_UP, all_said_go, gather, say_go, send_until_told};
 use crate::{
     Outcome,
-    arguments::{Amount, End, Role, System},
+    arguments::{Amount, Role, System},
     figures::{Figure, Figures},
     link::GONE,
     machine::anonymous_memory,
@@ -28,16 +28,9 @@ use crate::{
 type Counter = Arc<AtomicU64>;
 
 pub(crate) async fn play(role: &Role) -> Outcome<Option<Figures>> {
-    match role.end {
-        End::Accept => send(role.amount).await.map(|()| None),
-        End::Dial => {
-            let all = spread(role, role.amount.at_once).await?;
-            let stalled = role.system == System::P2pchanStalled;
-            let (all, figures) = receive(all, stalled, role.amount).await?;
-            part(role, all).await?;
-            Ok(Some(figures))
-        }
-    }
+    let stalled = role.system == System::P2pchanStalled;
+    let dialling = |all| receive(all, stalled, role.amount);
+    super::play(role, role.amount.at_once, send(role.amount), dialling).await
 }
 
 /// Until each remote says that it is enough.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use p2pchan::Remote;
 use tokio::task::JoinSet;
 
-use super::{Dialled, GO, WARM_UP, all_said_go, await_ends, gather, part, say_go, spread};
+use super::{Dialled, GO, WARM_UP, all_said_go, await_ends, gather, say_go};
 use crate::{
     Outcome,
-    arguments::{Amount, End, Role, System},
+    arguments::{Amount, Role, System},
     figures::{Figure, Figures},
     link::GONE,
     message::{END, Messages, Tally},
@@ -21,16 +21,11 @@ const BURST: usize = 64;
 
 pub(crate) async fn play(role: &Role) -> Outcome<Option<Figures>> {
     let count = if role.system == System::P2pchanMany { role.amount.at_once } else { 1 };
-    match role.end {
-        End::Accept => send(count, role.amount).await.map(|()| None),
-        End::Dial => {
-            let all = spread(role, count).await?;
-            let (all, _) = receive(all, role.amount).await?;
-            let (all, figures) = receive(all, role.amount).await?;
-            part(role, all).await?;
-            Ok(Some(figures))
-        }
-    }
+    let dialling = |all| async {
+        let (all, _) = receive(all, role.amount).await?;
+        receive(all, role.amount).await
+    };
+    super::play(role, count, send(count, role.amount), dialling).await
 }
 
 async fn send(count: usize, amount: Amount) -> Outcome<()> {
