@@ -6,7 +6,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     ops::Range,
     sync::Arc,
 };
@@ -19,9 +19,10 @@ use rustls::{
 
 use crate::{
     Outcome, bare_tls,
-    frames::{COALESCED, Frames, append, header},
-    link::{GONE, Link},
-    play::announce,
+    framed::{Framed, Pipe},
+    frames::{COALESCED, Frames},
+    link::GONE,
+    raw,
 };
 
 /// One read takes several writes of the peer.
@@ -61,7 +62,18 @@ impl Side for UnbufferedServerConnection {
     }
 }
 
-pub(crate) struct RustlsLink<S> {
+pub(crate) fn dial(address: &str) -> Outcome<Framed<RustlsPipe<UnbufferedClientConnection>>> {
+    let config = Arc::new(bare_tls::client()?);
+    let side = UnbufferedClientConnection::new(config, "localhost".try_into()?)?;
+    RustlsPipe::over(raw::dialled(address)?, side)
+}
+
+pub(crate) fn accept() -> Outcome<Framed<RustlsPipe<UnbufferedServerConnection>>> {
+    let side = UnbufferedServerConnection::new(Arc::new(bare_tls::server()?))?;
+    RustlsPipe::over(raw::accepted()?, side)
+}
+
+pub(crate) struct RustlsPipe<S> {
     stream: TcpStream,
     side: S,
     /// What was read, of which these bytes are not yet decrypted.
@@ -70,8 +82,6 @@ pub(crate) struct RustlsLink<S> {
     /// Room for what is encrypted, of which so much has to be written.
     outgoing: Vec<u8>,
     unwritten: usize,
-    gathered: Vec<u8>,
-    frames: Frames,
 }
 
 /// What stopped the engine.
@@ -85,46 +95,28 @@ enum Stop {
     Closed,
 }
 
-impl RustlsLink<UnbufferedClientConnection> {
-    pub(crate) fn dial(address: &str) -> Outcome<Self> {
-        let config = Arc::new(bare_tls::client()?);
-        let side = UnbufferedClientConnection::new(config, "localhost".try_into()?)?;
-        Self::over(TcpStream::connect(address)?, side)
-    }
-}
-
-impl RustlsLink<UnbufferedServerConnection> {
-    pub(crate) fn accept() -> Outcome<Self> {
-        let side = UnbufferedServerConnection::new(Arc::new(bare_tls::server()?))?;
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        announce(&listener.local_addr()?)?;
-        Self::over(listener.accept()?.0, side)
-    }
-}
-
-impl<S: Side> RustlsLink<S> {
-    fn over(stream: TcpStream, side: S) -> Outcome<Self> {
-        stream.set_nodelay(true)?;
-        let mut link = Self {
+impl<S: Side> RustlsPipe<S> {
+    /// Until the handshake is over, with what the other end has sent behind it.
+    fn over(stream: TcpStream, side: S) -> Outcome<Framed<Self>> {
+        let mut pipe = Self {
             stream,
             side,
             incoming: vec![0; READ + RECORD],
             undecrypted: 0..0,
-            outgoing: vec![0; 2 * COALESCED],
+            outgoing: vec![0; 2 * COALESCED + RECORD],
             unwritten: 0,
-            gathered: Vec::with_capacity(2 * COALESCED),
-            frames: Frames::new(),
         };
-        while let Stop::Handshake = link.advance()? {
-            if !link.read()? {
+        let mut frames = Frames::new();
+        while let Stop::Handshake = pipe.advance(&mut frames)? {
+            if !pipe.read()? {
                 return Err(GONE.into());
             }
         }
-        Ok(link)
+        Ok(Framed::with(pipe, COALESCED, frames))
     }
 
-    /// Lets the engine work on what was read until it needs something, or has something.
-    fn advance(&mut self) -> Outcome<Stop> {
+    /// Lets the engine work on what was read until it needs something, or has something for `frames`.
+    fn advance(&mut self, frames: &mut Frames) -> Outcome<Stop> {
         loop {
             let incoming = &mut self.incoming[self.undecrypted.clone()];
             let UnbufferedStatus { mut discard, state } = self.side.process(incoming);
@@ -133,7 +125,7 @@ impl<S: Side> RustlsLink<S> {
                     while let Some(record) = traffic.next_record() {
                         let record = record?;
                         discard += record.discard;
-                        self.frames.put(record.payload);
+                        frames.put(record.payload);
                     }
                     Some(Stop::Plaintext)
                 }
@@ -142,9 +134,8 @@ impl<S: Side> RustlsLink<S> {
                     None
                 }
                 ConnectionState::TransmitTlsData(data) => {
-                    self.stream.write_all(&self.outgoing[..self.unwritten])?;
-                    self.unwritten = 0;
                     data.done();
+                    self.send()?;
                     None
                 }
                 ConnectionState::BlockedHandshake => Some(Stop::Handshake),
@@ -174,84 +165,52 @@ impl<S: Side> RustlsLink<S> {
         Ok(read > 0)
     }
 
-    /// Encrypts, behind what waits to be written.
+    /// Encrypts, behind what waits to be written. The ends take turns, so nothing has come meanwhile.
     fn encrypt(&mut self, plaintext: &[u8]) -> Outcome<()> {
-        // What came meanwhile has its turn, and is kept.
-        loop {
-            match self.advance()? {
-                Stop::Traffic => break,
-                Stop::Plaintext => (),
-                Stop::Handshake | Stop::Closed => return Err(GONE.into()),
-            }
-        }
         let incoming = &mut self.incoming[self.undecrypted.clone()];
-        let ConnectionState::WriteTraffic(mut traffic) = self.side.process(incoming).state? else {
-            return Err("rustls could encrypt, and then could not".into());
+        let UnbufferedStatus { discard, state } = self.side.process(incoming);
+        let ConnectionState::WriteTraffic(mut traffic) = state? else {
+            return Err("rustls has something else to do than to encrypt".into());
         };
         self.unwritten += traffic.encrypt(plaintext, &mut self.outgoing[self.unwritten..])?;
+        self.undecrypted.start += discard;
         Ok(())
     }
 
-    fn write(&mut self) -> Outcome<()> {
+    fn send(&mut self) -> Outcome<()> {
         self.stream.write_all(&self.outgoing[..self.unwritten])?;
         self.unwritten = 0;
         Ok(())
     }
-
-    fn write_gathered(&mut self) -> Outcome<()> {
-        if self.gathered.is_empty() {
-            return Ok(());
-        }
-        let gathered = std::mem::take(&mut self.gathered);
-        self.encrypt(&gathered)?;
-        self.gathered = gathered;
-        self.gathered.clear();
-        self.write()
-    }
-
-    /// A long message is not copied before it is encrypted.
-    fn write_long(&mut self, message: &[u8]) -> Outcome<()> {
-        self.write_gathered()?;
-        self.encrypt(&header(message)?)?;
-        for part in message.chunks(COALESCED) {
-            self.encrypt(part)?;
-            self.write()?;
-        }
-        Ok(())
-    }
 }
 
-impl<S: Side> Link for RustlsLink<S> {
+impl<S: Side> Pipe for RustlsPipe<S> {
     #[inline]
-    async fn send(&mut self, message: &[u8]) -> Outcome<()> {
-        if message.len() >= COALESCED {
-            return self.write_long(message);
+    async fn write(&mut self, bytes: &[u8]) -> Outcome<()> {
+        self.encrypt(bytes)?;
+        self.send()
+    }
+
+    /// It is not copied before it is encrypted.
+    #[inline]
+    async fn write_long(&mut self, header: [u8; 4], message: &[u8]) -> Outcome<()> {
+        self.encrypt(&header)?;
+        for part in message.chunks(COALESCED) {
+            self.encrypt(part)?;
+            self.send()?;
         }
-        append(&mut self.gathered, message)?;
-        if self.gathered.len() >= COALESCED { self.write_gathered() } else { Ok(()) }
-    }
-
-    #[inline]
-    async fn flush(&mut self) -> Outcome<()> {
-        self.write_gathered()
-    }
-
-    #[inline]
-    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T + Send) -> Outcome<Option<T>> {
-        loop {
-            if let Some(message) = self.frames.next()? {
-                return Ok(Some(take(self.frames.at(message))));
-            }
-            match self.advance()? {
-                Stop::Plaintext => (),
-                Stop::Closed => return Ok(None),
-                Stop::Handshake | Stop::Traffic if self.read()? => (),
-                Stop::Handshake | Stop::Traffic => return Ok(None),
-            }
-        }
-    }
-
-    async fn close(self) -> Outcome<()> {
         Ok(())
+    }
+
+    #[inline]
+    async fn fill(&mut self, frames: &mut Frames) -> Outcome<bool> {
+        loop {
+            match self.advance(frames)? {
+                Stop::Plaintext => return Ok(true),
+                Stop::Closed => return Ok(false),
+                Stop::Handshake | Stop::Traffic if self.read()? => (),
+                Stop::Handshake | Stop::Traffic => return Ok(false),
+            }
+        }
     }
 }

@@ -5,16 +5,15 @@ use std::{io, os::unix::process::CommandExt, process::Command};
 use crate::{
     Outcome,
     arguments::{End, Role, System, Work},
-    bare_quinn::QuinnLink,
-    bare_rustls::RustlsLink,
+    bare_quinn, bare_rustls,
     bare_tls::{self, Tls},
     figures::Figures,
     frames::COALESCED,
     idle, in_c, in_node, in_python, in_rivals, latency, machine, many,
     ours::{self, OurLink, Remotes},
     play::{self, over, say, through},
-    raw::RawLink,
-    raw_tokio::{self, Plain, TokioLink},
+    raw,
+    raw_tokio::{self, Plain},
     script_rivals,
 };
 
@@ -70,25 +69,25 @@ async fn play(role: Role) -> Outcome<()> {
 
 async fn one_connection(role: &Role) -> Outcome<()> {
     match (role.system, role.end) {
-        (System::Raw, End::Accept) => over(role, RawLink::accept()?).await,
-        (System::Raw, End::Dial) => over(role, RawLink::dial(&role.address)?).await,
-        (System::RawTokio, End::Accept) => over(role, TokioLink::accept().await?).await,
-        (System::RawTokio, End::Dial) => over(role, TokioLink::dial(&role.address).await?).await,
+        (System::Raw, End::Accept) => over(role, raw::accept()?).await,
+        (System::Raw, End::Dial) => over(role, raw::dial(&role.address)?).await,
+        (System::RawTokio, End::Accept) => over(role, raw_tokio::accept().await?).await,
+        (System::RawTokio, End::Dial) => over(role, raw_tokio::dial(&role.address).await?).await,
         (System::P2pchan, End::Accept) => over(role, OurLink::accept().await?).await,
         (System::P2pchan, End::Dial) => over(role, OurLink::dial(&role.address).await?).await,
         (System::P2pchanQuic, End::Accept) => over(role, OurLink::accept_quic().await?).await,
         (System::P2pchanQuic, End::Dial) => over(role, OurLink::dial(&role.address).await?).await,
         (System::Quinn | System::QuinnEach, End::Accept) => {
-            over(role, QuinnLink::accept().await?).await
+            over(role, bare_quinn::accept().await?).await
         }
         (System::Quinn, End::Dial) => {
-            over(role, QuinnLink::dial(&role.address, COALESCED).await?).await
+            over(role, bare_quinn::dial(&role.address, COALESCED).await?).await
         }
         (System::QuinnEach, End::Dial) => {
-            over(role, QuinnLink::dial(&role.address, 0).await?).await
+            over(role, bare_quinn::dial(&role.address, 0).await?).await
         }
-        (System::Rustls, End::Accept) => over(role, RustlsLink::accept()?).await,
-        (System::Rustls, End::Dial) => over(role, RustlsLink::dial(&role.address)?).await,
+        (System::Rustls, End::Accept) => over(role, bare_rustls::accept()?).await,
+        (System::Rustls, End::Dial) => over(role, bare_rustls::dial(&role.address)?).await,
         (System::Tls, _) => Err("TLS alone is not measured with one connection".into()),
         _ => Err("this is a program of its own".into()),
     }

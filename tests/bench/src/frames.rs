@@ -67,8 +67,10 @@ impl Frames {
         &mut self.buffer[self.unread.end..]
     }
 
-    pub(crate) fn filled(&mut self, bytes: usize) {
+    /// What that read found; whether it was anything.
+    pub(crate) fn filled(&mut self, bytes: usize) -> bool {
         self.unread.end += bytes;
+        bytes > 0
     }
 
     /// Takes bytes that were read elsewhere.

@@ -16,7 +16,7 @@
 //! - [`many`], [`latency`]: p2pchan beside itself: many remotes, greedy ones, ones that do not read, and what
 //!   waits beside long messages.
 //! - [`alone`], [`idle`]: what there is nothing to put beside.
-//! - [`figures`], [`link`], [`frames`], [`message`], [`machine`], [`suite`]: what they need.
+//! - [`figures`], [`link`], [`framed`], [`frames`], [`message`], [`machine`], [`suite`]: what they need.
 
 mod alone;
 mod arguments;
@@ -29,6 +29,7 @@ mod connect;
 mod endpoint;
 mod figures;
 mod flood;
+mod framed;
 mod frames;
 mod idle;
 mod in_c;

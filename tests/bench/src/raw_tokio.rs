@@ -10,57 +10,32 @@ use tokio::{
 use crate::{
     Outcome,
     connect::{Connector, OPEN},
-    frames::{Frames, append},
-    link::Link,
+    framed::{Framed, Pipe},
+    frames::{COALESCED, Frames},
     play::announce,
 };
 
-pub(crate) struct TokioLink {
-    stream: TcpStream,
-    gathered: Vec<u8>,
-    frames: Frames,
+pub(crate) async fn dial(address: &str) -> Outcome<Framed<TcpStream>> {
+    over(TcpStream::connect(address).await?)
 }
 
-impl TokioLink {
-    pub(crate) async fn dial(address: &str) -> Outcome<Self> {
-        Self::over(TcpStream::connect(address).await?)
-    }
-
-    pub(crate) async fn accept() -> Outcome<Self> {
-        Self::over(listen().await?.accept().await?.0)
-    }
-
-    fn over(stream: TcpStream) -> Outcome<Self> {
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, gathered: Vec::new(), frames: Frames::new() })
-    }
+pub(crate) async fn accept() -> Outcome<Framed<TcpStream>> {
+    over(listen().await?.accept().await?.0)
 }
 
-impl Link for TokioLink {
-    async fn send(&mut self, message: &[u8]) -> Outcome<()> {
-        Ok(append(&mut self.gathered, message)?)
+fn over(stream: TcpStream) -> Outcome<Framed<TcpStream>> {
+    stream.set_nodelay(true)?;
+    Ok(Framed::over(stream, COALESCED))
+}
+
+impl Pipe for TcpStream {
+    async fn write(&mut self, bytes: &[u8]) -> Outcome<()> {
+        Ok(self.write_all(bytes).await?)
     }
 
-    async fn flush(&mut self) -> Outcome<()> {
-        self.stream.write_all(&self.gathered).await?;
-        self.gathered.clear();
-        Ok(())
-    }
-
-    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T + Send) -> Outcome<Option<T>> {
-        loop {
-            if let Some(message) = self.frames.next()? {
-                return Ok(Some(take(self.frames.at(message))));
-            }
-            match self.stream.read(self.frames.room()).await? {
-                0 => return Ok(None),
-                read => self.frames.filled(read),
-            }
-        }
-    }
-
-    async fn close(self) -> Outcome<()> {
-        Ok(())
+    async fn fill(&mut self, frames: &mut Frames) -> Outcome<bool> {
+        let read = self.read(frames.room()).await?;
+        Ok(frames.filled(read))
     }
 }
 

@@ -19,6 +19,9 @@ mod figures;
 #[path = "../../src/flood.rs"]
 mod flood;
 #[allow(dead_code, reason = "not every system frames messages itself, nor with all of this")]
+#[path = "../../src/framed.rs"]
+mod framed;
+#[allow(dead_code, reason = "not every system frames messages itself, nor with all of this")]
 #[path = "../../src/frames.rs"]
 mod frames;
 #[path = "../../src/link.rs"]

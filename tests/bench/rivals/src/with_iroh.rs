@@ -17,8 +17,8 @@ use crate::{
     Outcome,
     arguments::{End, Role, System, Work},
     connect::{Connector, OPEN},
-    frames::{COALESCED, Frames, append, header},
-    link::Link,
+    framed::{Framed, Pipe},
+    frames::{COALESCED, Frames},
     play::{announce, over, through},
     suite,
 };
@@ -34,8 +34,10 @@ pub(crate) async fn play(role: Role) -> Outcome<()> {
         (Work::Connect | Work::Memory, End::Dial) => {
             through(&role, Connections::to(&role.address).await?).await
         }
-        (_, End::Accept) => over(&role, IrohLink::accept(coalesced).await?).await,
-        (_, End::Dial) => over(&role, IrohLink::dial(&role.address, coalesced).await?).await,
+        (_, End::Accept) => over(&role, Framed::over(IrohPipe::accept().await?, coalesced)).await,
+        (_, End::Dial) => {
+            over(&role, Framed::over(IrohPipe::dial(&role.address).await?, coalesced)).await
+        }
     }
 }
 
@@ -67,76 +69,42 @@ fn parse(address: &str) -> Outcome<EndpointAddr> {
     Ok(EndpointAddr::new(id.parse()?).with_ip_addr(socket.parse()?))
 }
 
-struct IrohLink {
+struct IrohPipe {
     endpoint: Endpoint,
     connection: Connection,
     send: SendStream,
     receive: RecvStream,
-    gathered: Vec<u8>,
-    /// What gathers before it is written.
-    coalesced: usize,
-    frames: Frames,
 }
 
-impl IrohLink {
-    async fn dial(address: &str, coalesced: usize) -> Outcome<Self> {
+impl IrohPipe {
+    async fn dial(address: &str) -> Outcome<Self> {
         let endpoint = endpoint().await?;
         let connection = endpoint.connect(parse(address)?, ALPN).await?;
         let (mut send, receive) = connection.open_bi().await?;
         // The other end learns of a stream with its first byte: an empty frame.
         send.write_all(&0u32.to_le_bytes()).await?;
-        Ok(Self::over(endpoint, connection, send, receive, coalesced))
+        Ok(Self { endpoint, connection, send, receive })
     }
 
-    async fn accept(coalesced: usize) -> Outcome<Self> {
+    async fn accept() -> Outcome<Self> {
         let endpoint = accepting().await?;
         let connection = endpoint.accept().await.ok_or("the endpoint closed")?.await?;
         let (send, mut receive) = connection.accept_bi().await?;
         receive.read_exact(&mut [0; 4]).await?;
-        Ok(Self::over(endpoint, connection, send, receive, coalesced))
-    }
-
-    fn over(
-        endpoint: Endpoint,
-        connection: Connection,
-        send: SendStream,
-        receive: RecvStream,
-        coalesced: usize,
-    ) -> Self {
-        let (gathered, frames) = (Vec::with_capacity(2 * COALESCED), Frames::new());
-        Self { endpoint, connection, send, receive, gathered, coalesced, frames }
+        Ok(Self { endpoint, connection, send, receive })
     }
 }
 
-impl Link for IrohLink {
-    async fn send(&mut self, message: &[u8]) -> Outcome<()> {
-        if message.len() >= COALESCED {
-            self.flush().await?;
-            self.send.write_all(&header(message)?).await?;
-            return Ok(self.send.write_all(message).await?);
-        }
-        append(&mut self.gathered, message)?;
-        if self.gathered.len() >= self.coalesced { self.flush().await } else { Ok(()) }
+impl Pipe for IrohPipe {
+    async fn write(&mut self, bytes: &[u8]) -> Outcome<()> {
+        Ok(self.send.write_all(bytes).await?)
     }
 
-    async fn flush(&mut self) -> Outcome<()> {
-        self.send.write_all(&self.gathered).await?;
-        self.gathered.clear();
-        Ok(())
-    }
-
-    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T + Send) -> Outcome<Option<T>> {
-        loop {
-            if let Some(message) = self.frames.next()? {
-                return Ok(Some(take(self.frames.at(message))));
-            }
-            match self.receive.read(self.frames.room()).await {
-                Ok(Some(read)) => self.frames.filled(read),
-                Ok(None) => return Ok(None),
-                // The other end says what it measured and goes.
-                Err(_) if self.connection.close_reason().is_some() => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
+    async fn fill(&mut self, frames: &mut Frames) -> Outcome<bool> {
+        match self.receive.read(frames.room()).await {
+            // The other end says what it measured and goes.
+            Err(_) if self.connection.close_reason().is_some() => Ok(false),
+            read => Ok(frames.filled(read?.unwrap_or(0))),
         }
     }
 

@@ -23,8 +23,8 @@ use crate::{
     Outcome,
     arguments::{End, Role, System, Work},
     connect::{Connector, OPEN},
-    frames::{COALESCED, Frames, append, header},
-    link::Link,
+    framed::{Framed, Pipe},
+    frames::{COALESCED, Frames},
     play::{announce, over, through},
 };
 
@@ -39,8 +39,10 @@ pub(crate) async fn play(role: Role) -> Outcome<()> {
         (Work::Connect | Work::Memory, End::Dial) => {
             through(&role, Swarms { address: role.address.parse()? }).await
         }
-        (_, End::Accept) => over(&role, Libp2pLink::accept(coalesced).await?).await,
-        (_, End::Dial) => over(&role, Libp2pLink::dial(&role.address, coalesced).await?).await,
+        (_, End::Accept) => over(&role, Framed::over(Libp2pPipe::accept().await?, coalesced)).await,
+        (_, End::Dial) => {
+            over(&role, Framed::over(Libp2pPipe::dial(&role.address).await?, coalesced)).await
+        }
     }
 }
 
@@ -98,67 +100,38 @@ async fn open(control: &mut Control, peer: PeerId) -> Outcome<Stream> {
     Ok(control.open_stream(peer, PROTOCOL).await.map_err(|error| error.to_string())?)
 }
 
-struct Libp2pLink {
+struct Libp2pPipe {
     driver: JoinHandle<()>,
     stream: Stream,
-    gathered: Vec<u8>,
-    /// What gathers before it is written.
-    coalesced: usize,
-    frames: Frames,
 }
 
-impl Libp2pLink {
-    async fn dial(address: &str, coalesced: usize) -> Outcome<Self> {
+impl Libp2pPipe {
+    async fn dial(address: &str) -> Outcome<Self> {
         let (driver, mut control, peer) = dialled(swarm()?, address.parse()?).await?;
-        Ok(Self::over(driver, open(&mut control, peer).await?, coalesced))
+        Ok(Self { driver, stream: open(&mut control, peer).await? })
     }
 
-    async fn accept(coalesced: usize) -> Outcome<Self> {
+    async fn accept() -> Outcome<Self> {
         let (driver, mut streams) = accepting().await?;
         let (_, stream) = streams.next().await.ok_or("the swarm ended")?;
-        Ok(Self::over(driver, stream, coalesced))
-    }
-
-    fn over(driver: JoinHandle<()>, stream: Stream, coalesced: usize) -> Self {
-        let (gathered, frames) = (Vec::with_capacity(2 * COALESCED), Frames::new());
-        Self { driver, stream, gathered, coalesced, frames }
-    }
-
-    async fn write_gathered(&mut self) -> Outcome<()> {
-        self.stream.write_all(&self.gathered).await?;
-        self.gathered.clear();
-        Ok(())
+        Ok(Self { driver, stream })
     }
 }
 
-impl Link for Libp2pLink {
-    async fn send(&mut self, message: &[u8]) -> Outcome<()> {
-        if message.len() >= COALESCED {
-            self.write_gathered().await?;
-            self.stream.write_all(&header(message)?).await?;
-            return Ok(self.stream.write_all(message).await?);
-        }
-        append(&mut self.gathered, message)?;
-        if self.gathered.len() >= self.coalesced { self.write_gathered().await } else { Ok(()) }
+impl Pipe for Libp2pPipe {
+    async fn write(&mut self, bytes: &[u8]) -> Outcome<()> {
+        Ok(self.stream.write_all(bytes).await?)
     }
 
     async fn flush(&mut self) -> Outcome<()> {
-        self.write_gathered().await?;
         Ok(self.stream.flush().await?)
     }
 
-    async fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T + Send) -> Outcome<Option<T>> {
-        loop {
-            if let Some(message) = self.frames.next()? {
-                return Ok(Some(take(self.frames.at(message))));
-            }
-            match self.stream.read(self.frames.room()).await {
-                Ok(0) => return Ok(None),
-                Ok(read) => self.frames.filled(read),
-                // The other end says what it measured and goes.
-                Err(error) if is_end(&error) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
+    async fn fill(&mut self, frames: &mut Frames) -> Outcome<bool> {
+        match self.stream.read(frames.room()).await {
+            // The other end says what it measured and goes.
+            Err(error) if is_end(&error) => Ok(false),
+            read => Ok(frames.filled(read?)),
         }
     }
 
