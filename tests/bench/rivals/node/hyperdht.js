@@ -78,14 +78,18 @@ function link(stream, close) {
   }
 }
 
-async function accept(announce) {
-  const stream = await accepted(announce)
-  return link(stream, () => gone(stream))
+/** Both ends of a link that `link` makes of an open stream and of how it is closed. */
+function ends(link) {
+  return {
+    async accept(announce) {
+      const stream = await accepted(announce)
+      return link(stream, () => gone(stream))
+    },
+    async dial(address) {
+      const stream = await dialled(address)
+      return link(stream, () => go(stream))
+    }
+  }
 }
 
-async function dial(address) {
-  const stream = await dialled(address)
-  return link(stream, () => go(stream))
-}
-
-module.exports = { accept, accepted, dial, dialled, go, gone }
+module.exports = { ...ends(link), ends }

@@ -5,20 +5,10 @@
 
 const Protomux = require('protomux')
 const c = require('compact-encoding')
-const { accepted, dialled, go, gone } = require('./hyperdht')
+const { ends } = require('./hyperdht')
 
 /** Bytes that are gathered at most. */
 const MOST = 64 << 10
-
-async function accept(announce) {
-  const stream = await accepted(announce)
-  return link(stream, () => gone(stream))
-}
-
-async function dial(address) {
-  const stream = await dialled(address)
-  return link(stream, () => go(stream))
-}
 
 async function link(stream, close) {
   const mux = new Protomux(stream)
@@ -69,4 +59,4 @@ async function link(stream, close) {
   }
 }
 
-module.exports = { accept, dial }
+module.exports = ends(link)
