@@ -6,7 +6,13 @@
 //! more is to be in flight; a current-thread runtime. One bidirectional stream carries all messages, framed as
 //! raw TCP is. They are gathered into 64 KiB before they are written, or written one by one.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use iroh::{
     Endpoint, EndpointAddr, RelayMode,
@@ -26,13 +32,16 @@ use crate::{
 const ALPN: &[u8] = b"p2pchan-rivals";
 /// Of one stream.
 const WINDOW: u32 = 8 << 20;
+/// Connections that an endpoint makes to another at once. The first packets of all of them go through one queue, which
+/// drops what is beyond some dozens; then they are sent again a second later.
+const DIALLED: usize = 16;
 
 pub(crate) async fn play(role: Role) -> Outcome<()> {
     let coalesced = if role.system == System::IrohEach { 0 } else { COALESCED };
     match (role.work, role.end) {
         (Work::Connect | Work::Memory, End::Accept) => hold().await,
         (Work::Connect | Work::Memory, End::Dial) => {
-            through(&role, Connections::to(&role.address).await?).await
+            through(&role, Connections::to(&role.address, role.amount.at_once).await?).await
         }
         (_, End::Accept) => over(&role, Framed::over(IrohPipe::accept().await?, coalesced)).await,
         (_, End::Dial) => {
@@ -137,29 +146,35 @@ async fn hold_one(connection: Connection) -> Outcome<()> {
     Ok(())
 }
 
-/// Connections of one endpoint, which may have many to another: that spares it a socket and the tasks of an
-/// endpoint for each.
+/// Connections of few endpoints, which may have many to another: that spares them a socket and the tasks of an
+/// endpoint for each. The next connection goes through the next endpoint.
 struct Connections {
-    endpoint: Endpoint,
+    endpoints: Vec<Endpoint>,
+    next: AtomicUsize,
     address: EndpointAddr,
 }
 
 impl Connections {
-    async fn to(address: &str) -> Outcome<Self> {
-        Ok(Self { endpoint: endpoint().await?, address: parse(address)? })
+    async fn to(address: &str, at_once: usize) -> Outcome<Self> {
+        let mut endpoints = Vec::new();
+        for _ in 0..at_once.div_ceil(DIALLED) {
+            endpoints.push(endpoint().await?);
+        }
+        Ok(Self { endpoints, next: AtomicUsize::new(0), address: parse(address)? })
     }
 }
 
 impl Connector for Connections {
-    type Ready = ();
+    type Ready = Endpoint;
     type Open = Connection;
 
-    async fn ready(&self) -> Outcome<()> {
-        Ok(())
+    async fn ready(&self) -> Outcome<Endpoint> {
+        let place = self.next.fetch_add(1, Ordering::Relaxed) % self.endpoints.len();
+        Ok(self.endpoints[place].clone())
     }
 
-    async fn connect(&self, (): ()) -> Outcome<Connection> {
-        let connection = self.endpoint.connect(self.address.clone(), ALPN).await?;
+    async fn connect(&self, endpoint: Endpoint) -> Outcome<Connection> {
+        let connection = endpoint.connect(self.address.clone(), ALPN).await?;
         let mut sign = [0];
         connection.accept_uni().await?.read_exact(&mut sign).await?;
         match sign {
