@@ -11,6 +11,7 @@ documentation advises, and nothing is tuned for p2pchan.
 import asyncio
 import importlib
 import json
+import logging
 import signal
 import sys
 
@@ -36,6 +37,8 @@ def main():
     signal.alarm(LONGEST)
     amount = Amount(int(size), int(milliseconds) / 1e3)
     sys.path.append(f"{sys.path[0]}/../rivals/python")
+    # It warns that nothing is discovered; here one end is told where the other one is.
+    logging.getLogger("p2pchan").setLevel(logging.ERROR)
     if system in PLAIN:
         figures = run_plain(system, work, end, amount, *address)
     else:
