@@ -11,7 +11,7 @@ use crate::Outcome;
 #[derive(Debug, Parser)]
 #[command(name = "p2pchan-bench")]
 pub(crate) struct Arguments {
-    /// Fewer and shorter rounds: under two minutes, with a wider spread
+    /// Fewer and shorter rounds: under five minutes at rest, with a wider spread
     #[arg(long)]
     pub(crate) quick: bool,
     /// Measures only this; a flood or a round trip through every face, unless --face names one
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// How many rounds must count, instead of 5 (3 with --quick)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=25))]
     pub(crate) rounds: Option<u32>,
-    /// How long each run takes, instead of 500 (300 with --quick)
+    /// How long each run takes, instead of 400 (300 with --quick)
     #[arg(long, value_parser = clap::value_parser!(u32).range(20..=5000))]
     pub(crate) milliseconds: Option<u32>,
     /// The shared library of the C interface, such as `make library` builds: measures that too

@@ -369,7 +369,7 @@ pub(crate) fn basic(arguments: &Arguments, work: Work, amount: Amount) -> Case {
 
 /// What is not said otherwise.
 pub(crate) fn amount(arguments: &Arguments) -> Amount {
-    let milliseconds = arguments.milliseconds.unwrap_or(if arguments.quick { 300 } else { 500 });
+    let milliseconds = arguments.milliseconds.unwrap_or(if arguments.quick { 300 } else { 400 });
     Amount { size: 64, milliseconds, at_once: 1, idle: 0 }
 }
 
