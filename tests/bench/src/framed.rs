@@ -108,3 +108,64 @@ impl<P: Pipe> Link for Framed<P> {
         self.pipe.close().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// Gives back what was written, some bytes at a time.
+    #[derive(Default)]
+    struct Echo {
+        bytes: Vec<u8>,
+        writes: usize,
+    }
+
+    impl Pipe for Echo {
+        async fn write(&mut self, bytes: &[u8]) -> Outcome<()> {
+            self.bytes.extend_from_slice(bytes);
+            self.writes += 1;
+            Ok(())
+        }
+
+        async fn fill(&mut self, frames: &mut Frames) -> Outcome<bool> {
+            let room = frames.room();
+            let taken = room.len().min(self.bytes.len()).min(1000);
+            room[..taken].copy_from_slice(&self.bytes[..taken]);
+            self.bytes.drain(..taken);
+            Ok(frames.filled(taken))
+        }
+    }
+
+    /// What comes back of messages of these sizes, and how many writes it took.
+    fn through(coalesced: usize, sizes: &[usize]) -> (Vec<usize>, usize) {
+        let mut link = Framed::over(Echo::default(), coalesced);
+        let all = async {
+            for size in sizes {
+                link.send(&vec![7; *size]).await.unwrap();
+            }
+            link.flush().await.unwrap();
+            let mut found = Vec::new();
+            while let Some(size) = link.receive(<[u8]>::len).await.unwrap() {
+                found.push(size);
+            }
+            (found, link.pipe.writes)
+        };
+        all.now_or_never().unwrap()
+    }
+
+    #[test]
+    fn short_and_long_messages_come_in_the_order_in_which_they_were_sent() {
+        let sizes = [8, 0, COALESCED, 9, COALESCED - 1, 300_000, 10];
+        for coalesced in [0, COALESCED] {
+            assert_eq!(through(coalesced, &sizes).0, sizes, "{coalesced} gathered");
+        }
+    }
+
+    #[test]
+    fn short_messages_are_written_together_or_one_by_one() {
+        assert_eq!(through(COALESCED, &[64; 100]).1, 1);
+        assert_eq!(through(0, &[64; 100]).1, 100);
+    }
+}
