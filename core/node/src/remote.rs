@@ -55,18 +55,22 @@ impl State {
     /// Sends at once; `WouldBlock` is an error like the others.
     #[inline]
     fn try_send(&self, message: &impl AsMessage) -> Result<(), Error> {
-        match self.send_now(message)? {
+        match self.send_now(message, false)? {
             true => Ok(()),
             false => Err(self.error(SendError::WouldBlock)),
         }
     }
 
-    /// Sends if there is room; false if there is none.
+    /// Sends if there is room; false if there is none, or if whoever waits should leave the connection's task its
+    /// turn first.
     #[inline]
-    fn send_now(&self, message: &impl AsMessage) -> Result<bool, Error> {
+    fn send_now(&self, message: &impl AsMessage, waits: bool) -> Result<bool, Error> {
         let (kind, payload) = message.as_message()?;
         let send = |shared: &mut Shared| {
-            let sent = shared.session.send(self.channel, kind, &payload);
+            if waits && shared.is_turn_due() {
+                return (Err(SendError::WouldBlock), false);
+            }
+            let sent = shared.send(self.channel, kind, &payload);
             (sent.map(drop), sent.unwrap_or(false))
         };
         match self.link.call_to_send(|| self.clock.now(), send) {
@@ -89,13 +93,18 @@ impl State {
         kind: Kind,
         payload: &[u8],
     ) -> Poll<Result<(), SendError>> {
-        self.link.call(|shared| match shared.session.send(self.channel, kind, payload) {
-            Ok(wake) => (Poll::Ready(Ok(())), wake),
-            Err(SendError::WouldBlock) => {
-                shared.waiting.for_room(self.channel, context.waker());
-                (Poll::Pending, false)
+        self.link.call(|shared| {
+            if shared.poll_turn(context).is_pending() {
+                return (Poll::Pending, false);
             }
-            Err(error) => (Poll::Ready(Err(error)), false),
+            match shared.send(self.channel, kind, payload) {
+                Ok(wake) => (Poll::Ready(Ok(())), wake),
+                Err(SendError::WouldBlock) => {
+                    shared.waiting.for_room(self.channel, context.waker());
+                    (Poll::Pending, false)
+                }
+                Err(error) => (Poll::Ready(Err(error)), false),
+            }
         })
     }
 
@@ -346,7 +355,7 @@ impl Remote {
     pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
         // Mostly there is room. Nothing of that path is kept across the await of the other, and so
         // it stays in registers: these are the hottest lines of the crate.
-        match self.state.send_now(&message)? {
+        match self.state.send_now(&message, true)? {
             true => Ok(()),
             false => self.state.send_later(&message).await,
         }
@@ -416,6 +425,7 @@ impl Sink<Message> for Remote {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.state.link.lock().poll_turn(context));
         poll_writable(&self.state, context)
     }
 
@@ -448,7 +458,7 @@ impl Sender {
     /// As [`Remote::send`].
     #[inline]
     pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
-        match self.state.send_now(&message)? {
+        match self.state.send_now(&message, true)? {
             true => Ok(()),
             false => self.state.send_later(&message).await,
         }

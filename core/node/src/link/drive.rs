@@ -108,6 +108,7 @@ impl Drive {
 
     fn register(&self, waker: &Waker) {
         let mut shared = self.link.lock();
+        shared.since_turn = 0;
         match &mut shared.driver {
             Some(driver) => driver.clone_from(waker),
             driver => *driver = Some(waker.clone()),

@@ -14,15 +14,16 @@
 use std::{
     fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
+    task::{Context, Poll, Waker},
 };
 
 use p2pchan_proto::{
     address::Address,
-    channel::{ChannelId, Common, Session},
+    channel::{ChannelId, Common, SendError, Session},
     id::PeerId,
     node::LinkId,
     time::Time,
+    wire::Kind,
 };
 
 mod drive;
@@ -32,6 +33,13 @@ mod way;
 pub(crate) use drive::{Driver, drive};
 use waiting::Waiting;
 use way::Way;
+
+/// Bytes that a program queues on a connection before `send` lets the connection's task have its turn. A program that sends
+/// to a thousand remotes on one thread would else fill all their buffers first, which is far more memory than the
+/// processor's caches hold. A little less than one block and one write, so that a turn mostly leaves no second block.
+const TURN: usize = 56 * 1024;
+/// What a message counts towards a turn beside its bytes, as empty ones take room too: a frame's head.
+const LEAST: usize = 5;
 
 /// A connection that has a session.
 pub(crate) struct Link {
@@ -53,12 +61,48 @@ pub(crate) struct Shared {
     driver: Option<Waker>,
     /// The program has taken messages and sent nothing since: what it sends now is probably the answer.
     pub(crate) answering: bool,
+    /// Bytes queued since the task had its turn, or was last left to have it.
+    since_turn: usize,
+}
+
+impl Shared {
+    /// Queues a message of a program; the flag asks for the driver.
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        channel: ChannelId,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Result<bool, SendError> {
+        let wake = self.session.send(channel, kind, payload)?;
+        self.since_turn += payload.len() + LEAST;
+        Ok(wake)
+    }
+
+    /// Whether so much is queued that the connection's task should have its turn before more is.
+    #[inline]
+    pub(crate) const fn is_turn_due(&self) -> bool {
+        self.since_turn >= TURN
+    }
+
+    /// Leaves the connection's task its turn, once, if that is due: then whoever asks is to be polled again, as it is at once.
+    pub(crate) fn poll_turn(&mut self, context: &Context<'_>) -> Poll<()> {
+        if !self.is_turn_due() {
+            return Poll::Ready(());
+        }
+        // The task was woken by what is queued, so it stands before us. If it runs on another thread and is late,
+        // this does not wait for it: `limits.high_water` does.
+        self.since_turn = 0;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
 }
 
 impl Link {
     pub(crate) fn new(id: LinkId, peer: PeerId, address: Address, session: Session) -> Arc<Self> {
         let waiting = Waiting::default();
-        let shared = Shared { session, waiting, held: None, driver: None, answering: false };
+        let (held, driver) = (None, None);
+        let shared = Shared { session, waiting, held, driver, answering: false, since_turn: 0 };
         Arc::new(Self { id, peer, address, shared: Mutex::new(shared), way: Mutex::new(None) })
     }
 

@@ -114,6 +114,7 @@ impl Session {
         match self.liveness.handle_timeout(now) {
             Some(Beat::Ping(number)) => {
                 push_frame(&mut self.control, FrameType::Ping, &number.to_be_bytes());
+                self.config.pool.shrink();
             }
             Some(Beat::Dead) => {
                 self.close(CloseCode::Timeout, "the peer has been silent and answers no PING");

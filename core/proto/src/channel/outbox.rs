@@ -83,13 +83,17 @@ impl Outbox {
         }
         let Some(block) = self.blocks.back_mut() else { return };
         let before = block.len();
+        if block.capacity() - before < most {
+            // A second message shows that the channel is busy.
+            block.reserve_exact(BLOCK - before);
+        }
         push_data_header(block, channel, flags, total, payload.len());
         block.extend_from_slice(payload);
         self.queued += block.len() - before;
     }
 
-    /// Without a used block, the first one is as large as it must be, since most channels are idle
-    /// most of the time; further ones show that the channel is busy and are allocated whole.
+    /// Without a used block, the first one is as large as its first message must have it, since most channels are
+    /// idle most of the time; further ones show that the channel is busy and are allocated whole.
     #[cold]
     fn add_block(&mut self, most: usize, pool: &BlockPool) {
         let busy = !self.blocks.is_empty();
