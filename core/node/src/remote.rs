@@ -5,7 +5,10 @@ use std::{
     future::poll_fn,
     mem,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -19,7 +22,6 @@ use p2pchan_proto::{
     id::PeerId,
     subject::SubjectKey,
     time::Time,
-    wire::Kind,
 };
 
 use crate::{
@@ -80,34 +82,6 @@ impl State {
         }
     }
 
-    /// Sends once there is room.
-    async fn send_later(&self, message: &impl AsMessage) -> Result<(), Error> {
-        let (kind, payload) = message.as_message()?;
-        let sent = poll_fn(|context| self.poll_send(context, kind, &payload)).await;
-        sent.map_err(|error| self.error(error))
-    }
-
-    fn poll_send(
-        &self,
-        context: &Context<'_>,
-        kind: Kind,
-        payload: &[u8],
-    ) -> Poll<Result<(), SendError>> {
-        self.link.call(|shared| {
-            if shared.poll_turn(context).is_pending() {
-                return (Poll::Pending, false);
-            }
-            match shared.send(self.channel, kind, payload) {
-                Ok(wake) => (Poll::Ready(Ok(())), wake),
-                Err(SendError::WouldBlock) => {
-                    shared.waiting.for_room(self.channel, context.waker());
-                    (Poll::Pending, false)
-                }
-                Err(error) => (Poll::Ready(Err(error)), false),
-            }
-        })
-    }
-
     /// Waits until everything is on its way, or the channel has ended.
     pub(crate) async fn flushed(&self) {
         let _ = poll_fn(|context| poll_flushed(self, context)).await;
@@ -150,6 +124,73 @@ impl State {
                     .unwrap_or_else(|| crate::event::closed("the remote"))
             }
         }
+    }
+}
+
+/// A message on its way into the send buffer.
+///
+/// These are the hottest lines of the crate. Written by hand, because what an `async fn` is given moves into its state and
+/// from there to where it is used, which costs more than all the rest of sending a short message.
+struct Sending<'a, M> {
+    state: &'a State,
+    message: M,
+    /// A message may not have to be `Unpin`, so nothing here is changed but through a shared reference.
+    progress: AtomicU8,
+}
+
+/// It has not been tried, or may be tried again.
+const FRESH: u8 = 0;
+/// There was no room, and when there is this is woken.
+const WAITING: u8 = 1;
+/// It has said so.
+const DONE: u8 = 2;
+
+impl<'a, M: AsMessage> Sending<'a, M> {
+    #[inline]
+    const fn new(state: &'a State, message: M) -> Self {
+        Self { state, message, progress: AtomicU8::new(FRESH) }
+    }
+
+    /// What is to be done where there was no room at once.
+    #[cold]
+    fn poll_later(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            match self.progress.load(Relaxed) {
+                FRESH => ready!(self.state.link.lock().poll_turn(context)),
+                // Before the message is looked at: a value of JSON is written out anew each time.
+                WAITING => ready!(poll_writable(self.state, context))?,
+                _ => return Poll::Ready(Err(awaited_again())),
+            }
+            if self.state.send_now(&self.message, true)? {
+                return Poll::Ready(Ok(()));
+            }
+            let full = !self.state.link.lock().is_turn_due();
+            self.progress.store(if full { WAITING } else { FRESH }, Relaxed);
+        }
+    }
+}
+
+fn awaited_again() -> Error {
+    Error::new(ErrorKind::Invalid, "a `send` that was ready was polled again; make a new one")
+}
+
+impl<M: AsMessage> Future for Sending<'_, M> {
+    type Output = Result<(), Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.into_ref().get_ref();
+        let sent = match this.progress.load(Relaxed) {
+            FRESH => this.state.send_now(&this.message, true),
+            _ => Ok(false),
+        };
+        let sent = match sent {
+            Ok(true) => Ok(()),
+            Ok(false) => ready!(this.poll_later(context)),
+            Err(error) => Err(error),
+        };
+        this.progress.store(DONE, Relaxed);
+        Poll::Ready(sent)
     }
 }
 
@@ -352,13 +393,8 @@ impl Remote {
     /// [`ErrorKind::TooBig`] for a message longer than this node sends or the peer takes, [`ErrorKind::Invalid`] for a
     /// value that cannot travel, or why the channel has ended.
     #[inline]
-    pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
-        // Mostly there is room. Nothing of that path is kept across the await of the other, and so
-        // it stays in registers: these are the hottest lines of the crate.
-        match self.state.send_now(&message, true)? {
-            true => Ok(()),
-            false => self.state.send_later(&message).await,
-        }
+    pub fn send(&self, message: impl AsMessage) -> impl Future<Output = Result<(), Error>> {
+        Sending::new(&self.state, message)
     }
 
     /// Sends a message if there is room.
@@ -457,11 +493,8 @@ impl Sender {
     /// # Errors
     /// As [`Remote::send`].
     #[inline]
-    pub async fn send(&self, message: impl AsMessage) -> Result<(), Error> {
-        match self.state.send_now(&message, true)? {
-            true => Ok(()),
-            false => self.state.send_later(&message).await,
-        }
+    pub fn send(&self, message: impl AsMessage) -> impl Future<Output = Result<(), Error>> {
+        Sending::new(&self.state, message)
     }
 
     /// As [`Remote::try_send`].

@@ -19,7 +19,7 @@ use std::{
 
 use common::{Pair, pair, within};
 use futures_sink::Sink;
-use p2pchan::Message;
+use p2pchan::{ErrorKind, Message};
 use serde_json::json;
 
 const KIB: usize = 1024;
@@ -123,4 +123,14 @@ async fn values_of_json_that_wait_for_room_arrive_once_each_and_in_order() {
     }
     within(sending).await.unwrap();
     assert!(to_far.try_recv().is_none());
+}
+
+#[tokio::test]
+async fn a_send_that_is_polled_after_it_was_ready_says_so_and_sends_nothing_more() {
+    let Pair { to_near, to_far: _to_far, nodes: _nodes } = pair().await;
+    let mut sending = pin!(to_near.send("once"));
+    within(sending.as_mut()).await.unwrap();
+    let queued = to_near.queued();
+    assert_eq!(within(sending).await.unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(to_near.queued(), queued);
 }

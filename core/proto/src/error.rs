@@ -81,9 +81,12 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// A failure: its kind, and a sentence for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+/// A failure: its kind, and a sentence for people. As large as a pointer, so that whoever succeeds carries little.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Failure>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Failure {
     kind: ErrorKind,
     message: String,
 }
@@ -91,23 +94,30 @@ pub struct Error {
 impl Error {
     /// A failure of this kind; `message` names the thing, the value and the fix.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self(Box::new(Failure { kind, message: message.into() }))
     }
 
     /// What a program branches on.
     pub const fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// What a person reads.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { kind, message } = &*self.0;
+        f.debug_struct("Error").field("kind", kind).field("message", message).finish()
     }
 }
 
