@@ -31,6 +31,10 @@ use crate::{
     message::{AsMessage, Message},
 };
 
+/// Messages sent under one lock at most: then the lock costs next to nothing, and the connection's task waits for it no
+/// longer than for one long message.
+const GROUP: usize = 64;
+
 /// What a remote and its senders share.
 pub(crate) struct State {
     pub(crate) link: Arc<Link>,
@@ -80,6 +84,50 @@ impl State {
             Err(SendError::WouldBlock) => Ok(false),
             Err(error) => Err(self.error(error)),
         }
+    }
+
+    /// Sends as many as there is room for; an error is that of the first.
+    fn try_send_many(&self, messages: &[impl AsMessage]) -> Result<usize, Error> {
+        let mut sent = 0;
+        for group in messages.chunks(GROUP) {
+            match self.try_send_group(group) {
+                Ok(taken) => {
+                    sent += taken;
+                    if taken < group.len() {
+                        break;
+                    }
+                }
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(sent)
+    }
+
+    fn try_send_group(&self, messages: &[impl AsMessage]) -> Result<usize, Error> {
+        // How a message becomes bytes is the program's own, and nothing of it runs under the lock.
+        let mut group = Vec::with_capacity(messages.len());
+        for message in messages {
+            match message.as_message() {
+                Ok(message) => group.push(message),
+                Err(error) if group.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        let send = |shared: &mut Shared| {
+            let (mut sent, mut wakes) = (0, false);
+            for (kind, payload) in &group {
+                match shared.send(self.channel, *kind, payload) {
+                    Ok(wake) => wakes |= wake,
+                    Err(error) if sent == 0 => return (Err(error), false),
+                    Err(_) => break,
+                }
+                sent += 1;
+            }
+            (Ok(sent), wakes)
+        };
+        let sent = self.link.call_to_send(|| self.clock.now(), send);
+        sent.map_err(|error| self.error(error))
     }
 
     /// Waits until everything is on its way, or the channel has ended.
@@ -406,6 +454,14 @@ impl Remote {
         self.state.try_send(&message)
     }
 
+    /// As [`Sender::try_send_many`].
+    ///
+    /// # Errors
+    /// As [`Sender::try_send_many`].
+    pub fn try_send_many(&self, messages: &[impl AsMessage]) -> Result<usize, Error> {
+        self.state.try_send_many(messages)
+    }
+
     /// Bytes that wait to be sent.
     pub fn queued(&self) -> usize {
         self.state.link.queued(self.state.channel)
@@ -503,6 +559,16 @@ impl Sender {
     /// As [`Remote::try_send`].
     pub fn try_send(&self, message: impl AsMessage) -> Result<(), Error> {
         self.state.try_send(&message)
+    }
+
+    /// Sends messages in their order while there is room, which costs less than one call for each; how many were sent.
+    /// For the rest, wait until it is [`writable`](Self::writable).
+    ///
+    /// # Errors
+    /// As [`Remote::try_send`], why the first was not sent, and so none. Where a later one cannot be sent, those before
+    /// it are, and the next call says why.
+    pub fn try_send_many(&self, messages: &[impl AsMessage]) -> Result<usize, Error> {
+        self.state.try_send_many(messages)
     }
 
     /// Ready when a message that does not exceed `limits.high_water` can be sent without waiting.
