@@ -113,6 +113,9 @@ fn characters<const N: usize>(text: &str) -> [c_char; N] {
     characters
 }
 
+/// Messages of a batch that are looked at together: what is set aside for them is small, and made seldom.
+const GROUP: usize = 256;
+
 /// What the program wants to send, lent for the length of a call.
 struct Lent<'a> {
     kind: Kind,
@@ -144,6 +147,27 @@ impl<'a> Lent<'a> {
         };
         check(kind, data)?;
         Ok(Self { kind, data })
+    }
+
+    /// These messages up to the first that is none; an error if it is the first of all.
+    ///
+    /// # Safety
+    /// There are `count` messages, each with its data as [`bytes`] has it.
+    unsafe fn group(messages: *const p2pchan_message, count: usize) -> Result<Vec<Self>, Error> {
+        let mut group = Vec::with_capacity(count);
+        for place in 0..count {
+            // SAFETY: the caller's promise.
+            let lent = unsafe {
+                let p2pchan_message { kind, data, len } = messages.add(place).read();
+                Self::new(kind, data, len)
+            };
+            match lent {
+                Ok(lent) => group.push(lent),
+                Err(error) if group.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(group)
     }
 }
 
@@ -241,11 +265,9 @@ pub unsafe extern "C" fn p2pchan_remote_try_send_batch(
         let mut result = Ok(());
         while done < count && result.is_ok() {
             // SAFETY: there are `count` messages, each with its data.
-            result = unsafe {
-                let p2pchan_message { kind, data, len } = messages.add(done).read();
-                Lent::new(kind, data, len).and_then(|lent| entry.sender.try_send(&lent))
-            };
-            done += usize::from(result.is_ok());
+            let group = unsafe { Lent::group(messages.add(done), (count - done).min(GROUP)) };
+            let taken = group.and_then(|group| entry.sender.try_send_many(&group));
+            result = taken.map(|taken| done += taken);
         }
         // SAFETY: it is not NULL.
         unsafe { sent.write(done) };
