@@ -24,19 +24,8 @@ struct Outgoing<'a> {
     payload: &'a [u8],
 }
 
-impl AsMessage for Outgoing<'_> {
-    fn as_message(&self) -> Result<(Kind, Cow<'_, [u8]>), Error> {
-        Ok((self.kind, Cow::Borrowed(self.payload)))
-    }
-}
-
-impl NativeRemote {
-    pub(crate) const fn new(channel: Arc<Channel>, node: Arc<Shared>) -> Self {
-        Self { channel, node }
-    }
-
-    /// Whether there was room.
-    fn try_send(&self, kind: u32, payload: Option<&[u8]>) -> Result<bool, Error> {
+impl<'a> Outgoing<'a> {
+    fn new(kind: u32, payload: Option<&'a [u8]>) -> Result<Self, Error> {
         let kind = match kind {
             0 => Kind::Bytes,
             1 => Kind::Text,
@@ -44,11 +33,28 @@ impl NativeRemote {
             other => return Err(invalid(format!("{other} is no kind of message"))),
         };
         let payload = payload.ok_or_else(|| invalid("a message ends outside of its memory"))?;
-        match self.channel.entry.sender.try_send(Outgoing { kind, payload }) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(Self { kind, payload })
+    }
+}
+
+impl AsMessage for Outgoing<'_> {
+    #[inline]
+    fn as_message(&self) -> Result<(Kind, Cow<'_, [u8]>), Error> {
+        Ok((self.kind, Cow::Borrowed(self.payload)))
+    }
+}
+
+/// What was sent, or this if there was no room.
+fn room<T>(sent: Result<T, Error>, none: T) -> Result<T, Failure> {
+    match sent {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(none),
+        sent => sent.map_err(thrown),
+    }
+}
+
+impl NativeRemote {
+    pub(crate) const fn new(channel: Arc<Channel>, node: Arc<Shared>) -> Self {
+        Self { channel, node }
     }
 }
 
@@ -99,7 +105,8 @@ impl NativeRemote {
     /// Sends a message, the first so many bytes there; false if there is no room.
     #[napi(catch_unwind)]
     pub fn send(&self, kind: u32, data: &[u8], length: u32) -> Result<bool, Failure> {
-        self.try_send(kind, data.get(..length as usize)).map_err(thrown)
+        let message = Outgoing::new(kind, data.get(..length as usize)).map_err(thrown)?;
+        room(self.channel.entry.sender.try_send(message).map(|()| true), false)
     }
 
     /// Sends messages while there is room, and answers how many. For each there are three numbers: its
@@ -109,15 +116,16 @@ impl NativeRemote {
     /// Why the first was not sent; if it is a later one, the next call says why.
     #[napi(catch_unwind)]
     pub fn send_many(&self, slab: &[u8], index: &[u32], count: u32) -> Result<u32, Failure> {
-        let mut sent = 0;
+        let mut messages = Vec::with_capacity(index.len() / 3);
         for &[kind, begin, end] in index.as_chunks().0.iter().take(count as usize) {
-            match self.try_send(kind, slab.get(begin as usize..end as usize)) {
-                Ok(true) => sent += 1,
-                Err(error) if sent == 0 => return Err(thrown(error)),
-                Ok(false) | Err(_) => break,
+            match Outgoing::new(kind, slab.get(begin as usize..end as usize)) {
+                Ok(message) => messages.push(message),
+                Err(error) if messages.is_empty() => return Err(thrown(error)),
+                Err(_) => break,
             }
         }
-        Ok(sent)
+        let sent = self.channel.entry.sender.try_send_many(&messages);
+        room(sent.map(|sent| u32::try_from(sent).unwrap_or(u32::MAX)), 0)
     }
 
     /// Asks for a record once there is room.
