@@ -24,7 +24,7 @@ use serde_json::json;
 
 const KIB: usize = 1024;
 /// Together with the message that goes beyond it.
-const TURN: usize = 57 * KIB;
+const TURN: usize = 113 * KIB;
 
 /// Counts how often it is woken.
 #[derive(Default)]
@@ -51,7 +51,7 @@ fn bell() -> (Arc<Bell>, Waker) {
 async fn a_send_without_a_pause_leaves_the_connections_task_its_turn() {
     let Pair { to_near, to_far: _to_far, nodes: _nodes } = pair().await;
     let mut most = 0;
-    for _ in 0..110 {
+    for _ in 0..220 {
         within(to_near.send([7; KIB])).await.unwrap();
         most = most.max(to_near.queued());
     }
@@ -85,7 +85,7 @@ async fn a_sink_leaves_the_connections_task_its_turn_too() {
     let Pair { mut to_near, to_far: _to_far, nodes: _nodes } = pair().await;
     let (bell, waker) = bell();
     let mut context = Context::from_waker(&waker);
-    for turn in 1..4 {
+    for turn in 1..3 {
         while to_near.queued() < turn * TURN {
             match pin!(&mut to_near).poll_ready(&mut context) {
                 Poll::Ready(ready) => ready.unwrap(),

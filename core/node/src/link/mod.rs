@@ -36,8 +36,9 @@ use way::Way;
 
 /// Bytes that a program queues on a connection before `send` lets the connection's task have its turn. A program that sends
 /// to a thousand remotes on one thread would else fill all their buffers first, which is far more memory than the
-/// processor's caches hold. A little less than one block and one write, so that a turn mostly leaves no second block.
-const TURN: usize = 56 * 1024;
+/// processor's caches hold. A little less than two blocks and two writes: with one, a flood of messages of 64 KiB would leave a
+/// turn after each.
+const TURN: usize = 112 * 1024;
 /// What a message counts towards a turn beside its bytes, as empty ones take room too: a frame's head.
 const LEAST: usize = 5;
 
